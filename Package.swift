@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+func module(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
+        swiftSettings: settings)
+}
+
+// The manifest is the architecture, bottom to top: a module imports only what stands on its line.
+let targets: [Target] = [
+    // C libraries, each stopping at the one module that owns its pointers.
+    .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+
+    // Vocabulary.
+    module("Schema"),
+
+    // Mechanism: knows no Farebox table, provider or rule.
+    module("Digest", "CCrypto"),
+    module("EventLoop", "CLinux"),
+    module("HTTPServer", "EventLoop"),
+    module("Curl", "EventLoop", "CCurl"),
+    module("Postgres", "Digest", "CPostgres"),
+    module("Journal", "CSQLite"),
+
+    // Pure.
+    module("Formats", "Schema"),
+
+    // Domain.
+    module("Ledger", "Schema", "Postgres", "Digest"),
+    module("Billing", "Ledger", "Schema", "Postgres", "Digest"),
+    module(
+        "Ingress", "Billing", "Ledger", "Formats", "Schema", "HTTPServer", "Curl", "Journal",
+        "EventLoop", "Digest"),
+
+    // Composition root and command line.
+    .executableTarget(
+        name: "farebox",
+        dependencies: [
+            "Ingress", "Billing", "Ledger", "Formats", "Schema", "HTTPServer", "Curl", "Journal",
+            "Postgres", "EventLoop", "Digest",
+        ],
+        swiftSettings: settings),
+
+    tests("Schema"),
+]
+
+let package = Package(
+    name: "farebox",
+    products: [.executable(name: "farebox", targets: ["farebox"])],
+    targets: targets
+)

@@ -1,0 +1,4 @@
+@main
+struct Farebox {
+    static func main() async {}
+}
