@@ -15,15 +15,21 @@ func module(_ name: String, _ dependencies: Target.Dependency...) -> Target {
 
 func tests(_ name: String, _ dependencies: Target.Dependency...) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies,
-        swiftSettings: settings)
+        name: "\(name)Tests",
+        dependencies: [.byName(name: name)] + dependencies,
+        swiftSettings: settings
+    )
 }
 
 // The manifest is the architecture, bottom to top: a module imports only what stands on its line.
 let targets: [Target] = [
     // C libraries, each stopping at the one module that owns its pointers.
     .systemLibrary(name: "CLinux"),
-    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    .systemLibrary(
+        name: "CCurl",
+        pkgConfig: "libcurl",
+        providers: [.apt(["libcurl4-openssl-dev"])]
+    ),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -46,8 +52,17 @@ let targets: [Target] = [
     module("Ledger", "Schema", "Postgres", "Digest"),
     module("Billing", "Ledger", "Schema", "Postgres", "Digest"),
     module(
-        "Ingress", "Billing", "Ledger", "Formats", "Schema", "HTTPServer", "Curl", "Journal",
-        "EventLoop", "Digest"),
+        "Ingress",
+        "Billing",
+        "Ledger",
+        "Formats",
+        "Schema",
+        "HTTPServer",
+        "Curl",
+        "Journal",
+        "EventLoop",
+        "Digest"
+    ),
 
     // Composition root and command line.
     .executableTarget(
@@ -56,7 +71,8 @@ let targets: [Target] = [
             "Ingress", "Billing", "Ledger", "Formats", "Schema", "HTTPServer", "Curl", "Journal",
             "Postgres", "EventLoop", "Digest",
         ],
-        swiftSettings: settings),
+        swiftSettings: settings
+    ),
 
     tests("Schema"),
 ]

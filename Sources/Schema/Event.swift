@@ -52,7 +52,11 @@ package struct RecordedEvent: Hashable, Sendable {
     package let event: Event
 
     package init(
-        version: Int64, recordedAt: Instant, amount: Pico, excess: Pico, event: Event
+        version: Int64,
+        recordedAt: Instant,
+        amount: Pico,
+        excess: Pico,
+        event: Event
     ) {
         self.version = version
         self.recordedAt = recordedAt

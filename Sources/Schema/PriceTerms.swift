@@ -18,7 +18,8 @@ package struct PriceKey: Hashable, Sendable {
     package let contextTier: ContextTier
 
     package init(
-        _ tokenClass: TokenClass, _ serviceTier: ServiceTier = .standard,
+        _ tokenClass: TokenClass,
+        _ serviceTier: ServiceTier = .standard,
         _ contextTier: ContextTier = .base
     ) {
         self.tokenClass = tokenClass

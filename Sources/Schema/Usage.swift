@@ -36,9 +36,18 @@ package struct Usage: Hashable, Sendable {
     package var upstreamCost: Pico?
 
     package init(
-        request: RequestID, lease: LeaseID?, key: KeyID, project: ProjectID, admittedAt: Instant,
-        model: String, upstream: String, upstreamModel: String, endpoint: Endpoint,
-        isStreamed: Bool, priceVersion: PriceVersion, hold: Pico
+        request: RequestID,
+        lease: LeaseID?,
+        key: KeyID,
+        project: ProjectID,
+        admittedAt: Instant,
+        model: String,
+        upstream: String,
+        upstreamModel: String,
+        endpoint: Endpoint,
+        isStreamed: Bool,
+        priceVersion: PriceVersion,
+        hold: Pico
     ) {
         self.request = request
         self.lease = lease

@@ -1,0 +1,149 @@
+/// What the gateway is told: upstreams, the models it offers, its policies and its limits.
+///
+/// A plain value, validated as a whole before it gets here; modules never read files or the
+/// environment.
+package struct GatewayConfiguration: Sendable {
+    package var upstreams: [String: Upstream]
+    package var models: [ModelRoute]
+    package var policy: GatewayPolicy
+    package var limits: GatewayLimits
+
+    package init(
+        upstreams: [String: Upstream],
+        models: [ModelRoute],
+        policy: GatewayPolicy,
+        limits: GatewayLimits
+    ) {
+        self.upstreams = upstreams
+        self.models = models
+        self.policy = policy
+        self.limits = limits
+    }
+}
+
+/// The API that an upstream or a client speaks.
+package enum UpstreamFormat: String, CaseIterable, Sendable {
+    case openAI = "openai"
+    case anthropic
+}
+
+/// A provider of models behind one base URL.
+package struct Upstream: Sendable {
+    package var name: String
+    package var format: UpstreamFormat
+    /// Without a trailing slash: `https://api.openai.com/v1`, `https://api.anthropic.com`.
+    package var baseURL: String
+    /// Nil for an upstream that wants no key.
+    package var apiKey: Secret?
+    package var connectTimeout: Duration
+    package var firstByteTimeout: Duration
+    package var idleTimeout: Duration
+    /// Certificates to trust instead of the system's; nil for the system's.
+    package var caFile: String?
+
+    package init(
+        name: String,
+        format: UpstreamFormat,
+        baseURL: String,
+        apiKey: Secret?,
+        connectTimeout: Duration = .seconds(5),
+        firstByteTimeout: Duration = .seconds(120),
+        idleTimeout: Duration = .seconds(120),
+        caFile: String? = nil
+    ) {
+        self.name = name
+        self.format = format
+        self.baseURL = baseURL
+        self.apiKey = apiKey
+        self.connectTimeout = connectTimeout
+        self.firstByteTimeout = firstByteTimeout
+        self.idleTimeout = idleTimeout
+        self.caFile = caFile
+    }
+}
+
+/// A text that never appears in a log, an error or a test's output.
+package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+    package let exposed: String
+
+    package init(_ text: String) {
+        exposed = text
+    }
+
+    package var description: String { "«secret»" }
+    package var debugDescription: String { "«secret»" }
+}
+
+/// One entry of `models`: a name or a pattern ending in `*`, and where its calls go.
+package struct ModelRoute: Sendable {
+    package var pattern: ModelPattern
+    package var upstream: String
+    /// The name that the upstream knows the model by; nil when it is the client's.
+    package var upstreamModel: String?
+    /// Overrides the price file's limit.
+    package var outputTokensMax: Int64?
+    /// Overrides the price file's limit.
+    package var contextTokensMax: Int64?
+
+    package init(
+        pattern: ModelPattern,
+        upstream: String,
+        upstreamModel: String?,
+        outputTokensMax: Int64?,
+        contextTokensMax: Int64?
+    ) {
+        self.pattern = pattern
+        self.upstream = upstream
+        self.upstreamModel = upstreamModel
+        self.outputTokensMax = outputTokensMax
+        self.contextTokensMax = contextTokensMax
+    }
+}
+
+/// What happens where the APIs leave it open.
+package struct GatewayPolicy: Sendable {
+    /// A call whose upstream never said what it used.
+    package enum MissingUsage: String, CaseIterable, Sendable {
+        /// Count the text that was relayed.
+        case count
+        /// Charge the whole hold.
+        case hold
+        /// Charge nothing.
+        case free
+    }
+
+    /// A call that asks for more output than the credit covers.
+    package enum ShortCredit: String, CaseIterable, Sendable {
+        /// Lower the output cap to what the credit affords.
+        case clamp
+        /// Refuse with 402.
+        case refuse
+    }
+
+    package var missingUsage = MissingUsage.count
+    package var shortCredit = ShortCredit.clamp
+    /// A lowered cap is never below this, or the client's own cap when that is smaller.
+    package var minimumOutputTokens: Int64 = 256
+
+    package init() {}
+}
+
+/// Every bound of the gateway that is not the HTTP server's own.
+package struct GatewayLimits: Sendable {
+    package var bodyBytesMax = 32 << 20
+    /// The largest answer that is not a stream.
+    package var responseBytesMax = 64 << 20
+    /// How much of an upstream's answer waits for a slow client.
+    package var relayBufferBytesMax = 64 << 10
+    /// A call's hard end, counted from its admission.
+    package var callDeadline = Duration.seconds(600)
+    /// How long an upstream is read on after its client has left.
+    package var disconnectDrain = Duration.seconds(60)
+    /// How long a call waits for credit that running calls hold.
+    package var creditWait = Duration.seconds(2)
+    /// How long a stop waits for running calls.
+    package var drainSeconds: Int64 = 30
+    package var connectionsMax = 8_192
+
+    package init() {}
+}

@@ -1,0 +1,146 @@
+import Foundation
+import Ingress
+
+/// The configuration file: JSON with comments, validated as a whole.
+struct ConfigurationFile {
+    var listen: String?
+    var adminListen: String?
+    /// The price file to import at start, as written: relative to the configuration file.
+    var prices: String?
+    var gateway: GatewayConfiguration
+
+    /// Everything that is wrong with a file, each with its path.
+    struct Faults: Error, CustomStringConvertible {
+        let file: String
+        let faults: [String]
+
+        var description: String {
+            (["\(file) cannot be used:"] + faults.map { "  \($0)" }).joined(separator: "\n")
+        }
+    }
+
+    /// Reads and validates a file.
+    ///
+    /// - Throws: `Faults` with every fault that was found.
+    static func read(
+        path: String,
+        environment: [String: String]
+    ) throws(Faults) -> ConfigurationFile {
+        let tree: ConfigurationTree
+        do {
+            tree = try .reading(Data(contentsOf: URL(filePath: path)))
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+            throw Faults(file: path, faults: ["there is no such file"])
+        } catch let DecodingError.dataCorrupted(context) {
+            let reason = context.underlyingError.map { "\($0)" } ?? context.debugDescription
+            throw Faults(file: path, faults: ["is not JSON: \(reason)"])
+        } catch {
+            throw Faults(file: path, faults: ["cannot be read: \(error)"])
+        }
+        let reader = ConfigurationReader()
+        let file = ConfigurationFile(tree, reader, environment)
+        guard reader.faults.isEmpty else { throw Faults(file: path, faults: reader.faults) }
+        return file
+    }
+
+    init(_ tree: ConfigurationTree, _ reader: ConfigurationReader, _ environment: [String: String])
+    {
+        let root = reader.object(
+            tree,
+            at: "",
+            known: ["listen", "adminListen", "upstreams", "models", "prices", "policy", "limits"]
+        )
+        listen = reader.text(root["listen"], at: "listen")
+        adminListen = reader.text(root["adminListen"], at: "adminListen")
+        prices = reader.text(root["prices"], at: "prices")
+        let upstreams = UpstreamSection(reader, environment).read(root["upstreams"])
+        gateway = GatewayConfiguration(
+            upstreams: upstreams,
+            models: ModelSection(reader, upstreams).read(root["models"]),
+            policy: Self.policy(root["policy"], reader),
+            limits: Self.limits(root["limits"], reader)
+        )
+    }
+
+    /// A configuration without a file: one upstream for every model, as `scripts/run` starts with.
+    init(gateway: GatewayConfiguration) {
+        self.gateway = gateway
+    }
+
+    private static func policy(
+        _ tree: ConfigurationTree?,
+        _ reader: ConfigurationReader
+    ) -> GatewayPolicy {
+        let fields = reader.object(
+            tree,
+            at: "policy",
+            known: [
+                "onDisconnect", "interrupted", "missingUsage", "shortCredit",
+                "minimumOutputTokens",
+            ]
+        )
+        var policy = GatewayPolicy()
+        only("drain", fields["onDisconnect"], at: "policy.onDisconnect", reader)
+        only("free", fields["interrupted"], at: "policy.interrupted", reader)
+        policy.missingUsage =
+            reader.choice(
+                fields["missingUsage"],
+                at: "policy.missingUsage",
+                of: GatewayPolicy.MissingUsage.self
+            ) ?? policy.missingUsage
+        policy.shortCredit =
+            reader.choice(
+                fields["shortCredit"],
+                at: "policy.shortCredit",
+                of: GatewayPolicy.ShortCredit.self
+            ) ?? policy.shortCredit
+        policy.minimumOutputTokens =
+            reader.integer(
+                fields["minimumOutputTokens"],
+                at: "policy.minimumOutputTokens",
+                in: 1...1_000_000
+            ) ?? policy.minimumOutputTokens
+        return policy
+    }
+
+    /// A setting of which this version enforces one value: another is refused, never ignored.
+    private static func only(
+        _ value: String,
+        _ tree: ConfigurationTree?,
+        at path: String,
+        _ reader: ConfigurationReader
+    ) {
+        guard let text = reader.text(tree, at: path), text != value else { return }
+        reader.fault(path, "must be \"\(value)\": this version has no other")
+    }
+
+    private static func limits(
+        _ tree: ConfigurationTree?,
+        _ reader: ConfigurationReader
+    ) -> GatewayLimits {
+        let fields = reader.object(
+            tree,
+            at: "limits",
+            known: [
+                "bodyBytesMax", "responseBytesMax", "relayBufferBytesMax", "callDeadlineSeconds",
+                "disconnectDrainSeconds", "creditWaitMilliseconds", "drainSeconds",
+                "connectionsMax",
+            ]
+        )
+        var limits = GatewayLimits()
+        func integer(_ name: String, _ range: ClosedRange<Int64>, _ apply: (Int64) -> Void) {
+            if let value = reader.integer(fields[name], at: "limits.\(name)", in: range) {
+                apply(value)
+            }
+        }
+        integer("bodyBytesMax", 1_024...(1 << 30)) { limits.bodyBytesMax = Int($0) }
+        integer("responseBytesMax", 1_024...(1 << 30)) { limits.responseBytesMax = Int($0) }
+        integer("relayBufferBytesMax", 4_096...(16 << 20)) { limits.relayBufferBytesMax = Int($0) }
+        integer("callDeadlineSeconds", 1...600) { limits.callDeadline = .seconds($0) }
+        integer("disconnectDrainSeconds", 0...600) { limits.disconnectDrain = .seconds($0) }
+        integer("creditWaitMilliseconds", 0...60_000) { limits.creditWait = .milliseconds($0) }
+        integer("drainSeconds", 0...600) { limits.drainSeconds = $0 }
+        integer("connectionsMax", 1...1_000_000) { limits.connectionsMax = Int($0) }
+        return limits
+    }
+}

@@ -1,0 +1,91 @@
+/// Walks a `ConfigurationTree` and collects every fault with its path, so that one run of
+/// `check-config` shows all that is wrong.
+final class ConfigurationReader {
+    private(set) var faults: [String] = []
+
+    func fault(_ path: String, _ message: String) {
+        faults.append("\(path.isEmpty ? "the file" : path): \(message)")
+    }
+
+    /// The fields of an object whose names are all among `known`.
+    func object(
+        _ tree: ConfigurationTree?,
+        at path: String,
+        known: Set<String>
+    ) -> [String: ConfigurationTree] {
+        let fields = entries(tree, at: path)
+        for name in fields.keys.sorted() where !known.contains(name) {
+            fault(Self.join(path, name), "is not a setting that this version of Farebox has")
+        }
+        return fields
+    }
+
+    /// The fields of an object whose names are the user's own.
+    func entries(_ tree: ConfigurationTree?, at path: String) -> [String: ConfigurationTree] {
+        switch tree {
+        case .object(let fields): return fields
+        case nil: return [:]
+        case .some(let other):
+            fault(path, "must be an object, not \(other.kindName)")
+            return [:]
+        }
+    }
+
+    func list(_ tree: ConfigurationTree?, at path: String) -> [ConfigurationTree] {
+        switch tree {
+        case .array(let elements): return elements
+        case nil: return []
+        case .some(let other):
+            fault(path, "must be a list, not \(other.kindName)")
+            return []
+        }
+    }
+
+    func text(_ tree: ConfigurationTree?, at path: String) -> String? {
+        switch tree {
+        case .text(let text): return text
+        case nil: return nil
+        case .some(let other):
+            fault(path, "must be a text, not \(other.kindName)")
+            return nil
+        }
+    }
+
+    func requiredText(_ tree: ConfigurationTree?, at path: String) -> String? {
+        if tree == nil { fault(path, "is missing") }
+        return text(tree, at: path)
+    }
+
+    func integer(
+        _ tree: ConfigurationTree?,
+        at path: String,
+        in range: ClosedRange<Int64>
+    ) -> Int64? {
+        switch tree {
+        case .integer(let value) where range.contains(value): return value
+        case .integer(let value):
+            fault(path, "must be from \(range.lowerBound) to \(range.upperBound), not \(value)")
+            return nil
+        case nil: return nil
+        case .some(let other):
+            fault(path, "must be a whole number, not \(other.kindName)")
+            return nil
+        }
+    }
+
+    func choice<Value: CaseIterable & RawRepresentable>(
+        _ tree: ConfigurationTree?,
+        at path: String,
+        of type: Value.Type
+    ) -> Value? where Value.RawValue == String {
+        guard let text = text(tree, at: path) else { return nil }
+        if let value = Value(rawValue: text) { return value }
+        let names = Value.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+        fault(path, "must be one of \(names), not \"\(text)\"")
+        return nil
+    }
+
+    static func join(_ path: String, _ name: String) -> String {
+        path.isEmpty ? name : "\(path).\(name)"
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+import Ingress
+
+/// The `upstreams` of a configuration file.
+struct UpstreamSection {
+    private let reader: ConfigurationReader
+    private let environment: [String: String]
+
+    init(_ reader: ConfigurationReader, _ environment: [String: String]) {
+        self.reader = reader
+        self.environment = environment
+    }
+
+    func read(_ tree: ConfigurationTree?) -> [String: Upstream] {
+        var upstreams: [String: Upstream] = [:]
+        for (name, entry) in reader.entries(tree, at: "upstreams").sorted(by: { $0.key < $1.key }) {
+            upstreams[name] = upstream(name, entry)
+        }
+        return upstreams
+    }
+
+    private func upstream(_ name: String, _ tree: ConfigurationTree) -> Upstream? {
+        let path = "upstreams.\(name)"
+        let fields = reader.object(
+            tree,
+            at: path,
+            known: ["format", "baseURL", "apiKeys", "timeouts", "caFile"]
+        )
+        if fields["format"] == nil { reader.fault("\(path).format", "is missing") }
+        let format = reader.choice(
+            fields["format"],
+            at: "\(path).format",
+            of: UpstreamFormat.self
+        )
+        let baseURL = baseURL(fields["baseURL"], at: "\(path).baseURL")
+        let timeouts = reader.object(
+            fields["timeouts"],
+            at: "\(path).timeouts",
+            known: ["connect", "firstByte", "idle"]
+        )
+        guard let format, let baseURL else { return nil }
+        var upstream = Upstream(
+            name: name,
+            format: format,
+            baseURL: baseURL,
+            apiKey: apiKey(fields["apiKeys"], at: "\(path).apiKeys"),
+            caFile: reader.text(fields["caFile"], at: "\(path).caFile")
+        )
+        func seconds(_ field: String, _ current: Duration) -> Duration {
+            let path = "\(path).timeouts.\(field)"
+            return reader.integer(timeouts[field], at: path, in: 1...600).map(Duration.seconds)
+                ?? current
+        }
+        upstream.connectTimeout = seconds("connect", upstream.connectTimeout)
+        upstream.firstByteTimeout = seconds("firstByte", upstream.firstByteTimeout)
+        upstream.idleTimeout = seconds("idle", upstream.idleTimeout)
+        return upstream
+    }
+
+    private func baseURL(_ tree: ConfigurationTree?, at path: String) -> String? {
+        guard let text = reader.requiredText(tree, at: path) else { return nil }
+        guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https",
+            let host = url.host(), !host.isEmpty, url.user == nil, url.query == nil,
+            url.fragment == nil
+        else {
+            reader.fault(path, "must be an http or https URL without credentials or query")
+            return nil
+        }
+        return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private func apiKey(_ tree: ConfigurationTree?, at path: String) -> Secret? {
+        let keys = reader.list(tree, at: path)
+        guard keys.count <= 1 else {
+            reader.fault(path, "has \(keys.count) keys; this version uses one an upstream")
+            return nil
+        }
+        return keys.first.flatMap { secret($0, at: "\(path)[0]") }
+    }
+
+    /// A secret is named, never written: `{"env": "NAME"}` or `{"file": "PATH"}`.
+    private func secret(_ tree: ConfigurationTree, at path: String) -> Secret? {
+        let fields = reader.object(tree, at: path, known: ["env", "file"])
+        guard fields.count == 1 else {
+            reader.fault(path, "must be {\"env\": \"NAME\"} or {\"file\": \"PATH\"}")
+            return nil
+        }
+        if let name = reader.text(fields["env"], at: "\(path).env") {
+            guard let value = environment[name], !value.isEmpty else {
+                reader.fault("\(path).env", "the environment has no \(name)")
+                return nil
+            }
+            return Secret(value)
+        }
+        guard let file = reader.text(fields["file"], at: "\(path).file") else { return nil }
+        guard let text = try? String(contentsOf: URL(filePath: file), encoding: .utf8) else {
+            reader.fault("\(path).file", "\(file) cannot be read")
+            return nil
+        }
+        return Secret(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+}
