@@ -75,6 +75,7 @@ let targets: [Target] = [
     ),
 
     tests("Schema"),
+    tests("Digest"),
 ]
 
 let package = Package(
