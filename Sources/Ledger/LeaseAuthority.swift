@@ -1,0 +1,200 @@
+import Schema
+
+/// PostgreSQL's side of the escrow, as an instance sees it.
+///
+/// Every operation on a lease carries the lease's next `opSequence` (1 for the first) and is
+/// applied once; a repeat of the last one returns its recorded result, so an answer that was
+/// lost is asked for again with the same number. A lease has one operation outstanding at most.
+package protocol LeaseAuthority: Sendable {
+    /// Makes this process the one that owns the instance, in a new epoch.
+    ///
+    /// A compare-and-set: `expectedNonce` is what the journal remembers of the last registration,
+    /// nil for a journal that was never registered. `freshNonce` is drawn by this process and is
+    /// durable in the journal before it is sent; repeating it returns the same identity, so no
+    /// later process may send it again as fresh.
+    ///
+    /// - Throws: `.journalCopied` when the recorded nonce is neither of the two.
+    func register(
+        instance: InstanceID,
+        label: String,
+        expectedNonce: Nonce?,
+        freshNonce: Nonce
+    ) async throws(LedgerError) -> InstanceIdentity
+
+    /// Renews the validity of all leases of the identity. The instance counts the new validity
+    /// from before it sent this.
+    func heartbeat(_ identity: InstanceIdentity) async throws(LedgerError) -> HeartbeatReply
+
+    /// Asks for between `least` and `want` more for a lease, opening it when it is new.
+    ///
+    /// - Throws: `.superseded`, `.notFound` (no such account), `.outOfSequence`.
+    func acquire(_ request: AcquireRequest) async throws(LedgerError) -> AcquireReply
+
+    /// Returns a part of a lease, or closes it and returns all that is left.
+    ///
+    /// - Throws: `.superseded`, `.notFound` (no such lease), `.outOfSequence`; `.invalid` for
+    ///   more than the lease has left.
+    func giveBack(_ request: GiveBackRequest) async throws(LedgerError) -> GiveBackReply
+
+    /// Closes the leases of the instance's earlier epochs and returns how many they were.
+    ///
+    /// To be called when the events of those epochs are appended: what comes later settles
+    /// against free balance, and what does not fit there is excess.
+    func closeEarlierEpochs(_ identity: InstanceIdentity) async throws(LedgerError) -> Int
+}
+
+/// Sixteen random bytes that tell one start of an instance from every other, and from its copies.
+package struct Nonce: Hashable, Sendable {
+    package let high: UInt64
+    package let low: UInt64
+
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+/// Who asks: one start of one instance.
+package struct InstanceIdentity: Hashable, Sendable {
+    package let instance: InstanceID
+    /// Counts the registrations of the instance, from 1.
+    package let epoch: Int64
+    package let nonce: Nonce
+
+    package init(instance: InstanceID, epoch: Int64, nonce: Nonce) {
+        self.instance = instance
+        self.epoch = epoch
+        self.nonce = nonce
+    }
+}
+
+/// Whether the identity still owns its instance.
+package enum HeartbeatReply: Hashable, Sendable {
+    case current
+    /// Another process has registered since: admit nothing more.
+    case superseded
+}
+
+package struct AcquireRequest: Hashable, Sendable {
+    package let identity: InstanceIdentity
+    package let account: AccountID
+    /// Minted by the instance.
+    package let lease: LeaseID
+    package let opSequence: Int64
+    /// At least `least`.
+    package let want: Pico
+    /// Above zero: less than this is of no use and is not granted.
+    package let least: Pico
+
+    package init(
+        identity: InstanceIdentity,
+        account: AccountID,
+        lease: LeaseID,
+        opSequence: Int64,
+        want: Pico,
+        least: Pico
+    ) {
+        self.identity = identity
+        self.account = account
+        self.lease = lease
+        self.opSequence = opSequence
+        self.want = want
+        self.least = least
+    }
+}
+
+package struct AcquireReply: Hashable, Sendable {
+    /// What this operation added to the lease; zero when it was refused.
+    package let granted: Pico
+    /// The account after the operation; after a repeat, as it is now.
+    package let head: HeadSummary
+    /// The lease is closed and gives nothing any more: open another.
+    package let isLeaseClosed: Bool
+
+    package init(granted: Pico, head: HeadSummary, isLeaseClosed: Bool) {
+        self.granted = granted
+        self.head = head
+        self.isLeaseClosed = isLeaseClosed
+    }
+}
+
+package struct GiveBackRequest: Hashable, Sendable {
+    package let identity: InstanceIdentity
+    package let account: AccountID
+    package let lease: LeaseID
+    package let opSequence: Int64
+    /// Zero or above; without meaning when `closes`.
+    package let amount: Pico
+    /// Closes the lease and returns all that is left of it.
+    ///
+    /// Only for a lease without open holds and with all its events appended.
+    package let closes: Bool
+
+    package init(
+        identity: InstanceIdentity,
+        account: AccountID,
+        lease: LeaseID,
+        opSequence: Int64,
+        amount: Pico,
+        closes: Bool
+    ) {
+        self.identity = identity
+        self.account = account
+        self.lease = lease
+        self.opSequence = opSequence
+        self.amount = amount
+        self.closes = closes
+    }
+}
+
+package struct GiveBackReply: Hashable, Sendable {
+    /// What went back to the account's free balance.
+    package let returned: Pico
+    /// The account after the operation; after a repeat, as it is now.
+    package let head: HeadSummary
+    package let isLeaseClosed: Bool
+
+    package init(returned: Pico, head: HeadSummary, isLeaseClosed: Bool) {
+        self.returned = returned
+        self.head = head
+        self.isLeaseClosed = isLeaseClosed
+    }
+}
+
+/// An account's figures at one version of its stream.
+package struct HeadSummary: Hashable, Sendable {
+    package var version: Int64
+    package var balance: Pico
+    package var creditLimit: Pico
+    /// Set aside in open leases.
+    package var escrowed: Pico
+    /// Kept from being leased, for credit that is being withdrawn.
+    package var reserved: Pico
+    /// By how much forced events have driven the account below its limit; zero otherwise.
+    package var overdrawn: Pico
+    package var isSuspended: Bool
+
+    package init(
+        version: Int64,
+        balance: Pico,
+        creditLimit: Pico,
+        escrowed: Pico,
+        reserved: Pico,
+        overdrawn: Pico,
+        isSuspended: Bool
+    ) {
+        self.version = version
+        self.balance = balance
+        self.creditLimit = creditLimit
+        self.escrowed = escrowed
+        self.reserved = reserved
+        self.overdrawn = overdrawn
+        self.isSuspended = isSuspended
+    }
+
+    /// What a lease could be granted now; nothing while suspended or overdrawn.
+    package var available: Pico {
+        guard !isSuspended, overdrawn == .zero else { return .zero }
+        return (balance + creditLimit - escrowed - reserved).clampedToZero
+    }
+}

@@ -1,0 +1,53 @@
+/// Why the ledger did not do what it was asked.
+package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: String, CaseIterable, Sendable {
+        /// The database cannot be reached, or failed before the commit; nothing changed.
+        case unavailable
+        /// The commit was sent and its answer never came: repeat with the same ids.
+        case outcomeUnknown = "outcome_unknown"
+        /// A later process has registered the same instance; this one must stop admitting.
+        case superseded
+        /// The instance's nonce is not the one recorded: its journal was copied or restored.
+        case journalCopied = "journal_copied"
+        /// An operation on a lease came out of sequence, which a correct instance never sends.
+        case outOfSequence = "out_of_sequence"
+        /// What was named does not exist.
+        case notFound = "not_found"
+        /// It exists already, or the same idempotency key came with other content.
+        case conflict
+        /// A rule of the ledger forbids it now; the message states the figures.
+        case refused
+        /// The input itself is unacceptable.
+        case invalid
+        /// What the database holds cannot be read, or breaks an invariant.
+        case corrupt
+    }
+
+    package let code: Code
+    /// A sentence for people, without secrets and without parameter values of statements.
+    package let message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package enum Fault: Hashable, Sendable {
+        case caller
+        case us
+    }
+
+    /// Whose doing it is: the caller's request, or Farebox and its database.
+    package var fault: Fault {
+        switch code {
+        case .notFound, .conflict, .refused, .invalid: .caller
+        case .unavailable, .outcomeUnknown, .superseded, .journalCopied, .outOfSequence, .corrupt:
+            .us
+        }
+    }
+
+    /// Whether the same request, with the same ids, may simply be sent again.
+    package var isRetrySafe: Bool { code == .unavailable || code == .outcomeUnknown }
+
+    package var description: String { "\(code.rawValue): \(message)" }
+}
