@@ -74,7 +74,12 @@ let targets: [Target] = [
         swiftSettings: settings
     ),
 
+    // What the tests of several modules share: a throwaway database.
+    .target(
+        name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport",
+        swiftSettings: settings),
     tests("Schema"),
+    tests("Postgres", "TestSupport"),
     tests("Digest"),
 ]
 

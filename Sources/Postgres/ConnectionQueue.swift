@@ -4,7 +4,7 @@
 struct ConnectionQueue: Sendable {
     private let connectionCount: Int
     private let waitersMax: Int
-    /// Free connections; the one used last is used first, so that surplus ones stay idle.
+    /// Free connections, the one used last at the end: it is used first, so surplus ones stay idle.
     private var free: [Int]
     private var waiters: [UInt64] = []
 
@@ -17,7 +17,7 @@ struct ConnectionQueue: Sendable {
     /// Whether no connection is in use.
     var isAtRest: Bool { free.count == connectionCount }
 
-    /// A free connection, if there is one. Nobody waits while one is free.
+    /// Takes a free connection, if there is one; nobody waits while one is free.
     mutating func take() -> Int? {
         free.popLast()
     }

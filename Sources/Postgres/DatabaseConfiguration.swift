@@ -5,7 +5,7 @@ package struct DatabaseConfiguration: Sendable {
     package var applicationName = "farebox"
     /// Connections, each with a thread of its own; they are made when first needed.
     package var connectionsMax = 4
-    /// For one host of the URL; the URL's own `connect_timeout` goes first. Two seconds at least.
+    /// For each host of the URL, two seconds at least, unless the URL has a `connect_timeout`.
     package var connectTimeout: Duration = .seconds(5)
     /// How long a caller waits for a free connection.
     package var queueTimeout: Duration = .seconds(10)

@@ -62,6 +62,14 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
             sql.append(value)
         }
 
+        /// Binds a value or NULL.
+        ///
+        /// Not covered by the one above: the compiler warns of an optional in an interpolation
+        /// unless it is asked for by name.
+        package mutating func appendInterpolation<Value: PostgresValue>(_ value: Value?) {
+            sql.append(value)
+        }
+
         /// Binds a `bytea`.
         package mutating func appendInterpolation(_ bytes: [UInt8]) {
             sql.append(Bytea(bytes))
