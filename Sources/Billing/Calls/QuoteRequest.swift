@@ -1,0 +1,79 @@
+import Schema
+
+/// What bounds the cost of a call, as far as the request and the configuration say.
+package struct QuoteRequest: Hashable, Sendable {
+    /// Which cache writes the call can cause.
+    package enum CacheWrites: Hashable, Sendable {
+        /// The upstream writes only when asked, and was not.
+        case none
+        /// Up to the short time to live; also where the upstream writes of its own accord.
+        case short
+        /// Up to the long time to live.
+        case long
+    }
+
+    /// An upper bound of the prompt in tokens.
+    package var inputTokensBound: Int64
+    /// The context window by configuration; nil to take the price file's.
+    package var contextTokensMax: Int64?
+    /// The client's own output cap; nil when it sent none.
+    package var outputTokensAsked: Int64?
+    /// The model's output limit by configuration; nil to take the price file's.
+    package var outputTokensMax: Int64?
+    /// Below this the call makes no sense: a thinking budget and one, else zero.
+    package var outputTokensFloor: Int64 = 0
+    /// The policy's least output worth having.
+    package var minimumOutputTokens: Int64 = 256
+    /// Answers asked for (`n`), each with the whole cap.
+    package var choices: Int64 = 1
+    package var cacheWrites: CacheWrites = .short
+    package var hasImages = false
+    package var hasAudio = false
+    /// Whether the answer may be spoken.
+    package var wantsAudio = false
+    /// The service tiers that the upstream may serve and report.
+    package var serviceTiers: Set<ServiceTier> = [.standard]
+    /// The most web searches that the upstream may make.
+    package var webSearchesMax: Int64 = 0
+
+    package init(inputTokensBound: Int64, outputTokensAsked: Int64? = nil) {
+        self.inputTokensBound = inputTokensBound
+        self.outputTokensAsked = outputTokensAsked
+    }
+
+    /// The tier that the client asked for, which an upstream may also lower to the standard one.
+    package mutating func ask(for tier: ServiceTier) {
+        serviceTiers = [tier, .standard]
+    }
+
+    /// The classes that the prompt's tokens can be reported in.
+    var inputClasses: [TokenClass] {
+        var classes: [TokenClass] = [.input, .cacheRead]
+        if cacheWrites != .none { classes.append(.cacheWriteShort) }
+        if cacheWrites == .long { classes.append(.cacheWriteLong) }
+        if hasImages { classes.append(.imageInput) }
+        if hasAudio { classes.append(.audioInput) }
+        return classes
+    }
+
+    var outputClasses: [TokenClass] { wantsAudio ? [.output, .audioOutput] : [.output] }
+}
+
+/// Why no bound of a call's cost can be given.
+package enum QuoteRefusal: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Neither the request, the configuration nor the price file limits the answer.
+    case noOutputLimit(model: String)
+    /// A count below zero, or beyond any model.
+    case countOutOfRange(String)
+    /// The bound exceeds `Pico.chargeMax`.
+    case beyondLargestCharge
+
+    package var description: String {
+        switch self {
+        case .noOutputLimit(let model):
+            "“\(model)” has no known output limit: send an output cap with the request"
+        case .countOutOfRange(let name): "\(name) is out of range"
+        case .beyondLargestCharge: "the request could cost more than any single call may"
+        }
+    }
+}
