@@ -82,6 +82,7 @@ let targets: [Target] = [
     tests("Billing", "Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("Postgres", "TestSupport"),
     tests("Digest"),
+    tests("Formats", "Schema"),
 ]
 
 let package = Package(

@@ -1,0 +1,74 @@
+import Schema
+
+/// An answer other than the model's, whatever the caller's format.
+package struct APIError: Error, Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        case invalidRequest(code: String, parameter: String?)
+        case invalidKey
+        case permissionDenied
+        case modelNotFound
+        case routeNotFound
+        case methodNotAllowed(allowed: String)
+        case tooLarge
+        /// The balance or a cap cannot cover the call: more of the same will not help.
+        case insufficientQuota(CreditShortage)
+        /// The money is there, but tied up in running calls.
+        case creditHeld(CreditShortage, retryAfterSeconds: Int)
+        /// `limitedBy` names the limit: `requests_per_minute`.
+        case rateLimited(limitedBy: String, retryAfterSeconds: Int)
+        case upstreamFailed
+        case upstreamTimedOut
+        /// The call cannot be admitted safely now.
+        case unavailable(retryAfterSeconds: Int)
+        case `internal`
+    }
+
+    package let kind: Kind
+    /// For people: what happened, and what to do about it.
+    package let message: String
+
+    package init(_ kind: Kind, _ message: String) {
+        self.kind = kind
+        self.message = message
+    }
+
+    package init(_ fault: RequestFault) {
+        self.init(.invalidRequest(code: fault.code, parameter: fault.parameter), fault.message)
+    }
+
+    /// The HTTP status, the same in both formats.
+    package var status: Int {
+        switch kind {
+        case .invalidRequest: 400
+        case .invalidKey: 401
+        case .insufficientQuota: 402
+        case .permissionDenied: 403
+        case .modelNotFound, .routeNotFound: 404
+        case .methodNotAllowed: 405
+        case .tooLarge: 413
+        case .creditHeld, .rateLimited: 429
+        case .internal: 500
+        case .upstreamFailed: 502
+        case .unavailable: 503
+        case .upstreamTimedOut: 504
+        }
+    }
+}
+
+/// The figures behind a refusal for lack of money, each of which can be looked up.
+package struct CreditShortage: Hashable, Sendable {
+    package let balance: Pico
+    /// Tied up in running calls.
+    package let held: Pico
+    /// The upper bound of the refused call.
+    package let needed: Pico
+    /// What ran out: `balance`, or a cap such as `key_cap_day`.
+    package let limitedBy: String
+
+    package init(balance: Pico, held: Pico, needed: Pico, limitedBy: String) {
+        self.balance = balance
+        self.held = held
+        self.needed = needed
+        self.limitedBy = limitedBy
+    }
+}
