@@ -18,14 +18,8 @@ final class ConnectionThread: SerialExecutor, @unchecked Sendable {
     init() {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        // Retained for the thread, which releases it at its end.
-        let context = Unmanaged.passRetained(self)
-        let code = pthread_create(&thread, &attributes, runConnectionThread, context.toOpaque())
-        precondition(code == 0, "no thread for a connection: error \(code)")
-        pthread_attr_destroy(&attributes)
+        // The closure keeps this object for as long as the thread runs.
+        thread = DetachedThread.start { self.run() }
     }
 
     deinit {
@@ -71,7 +65,7 @@ final class ConnectionThread: SerialExecutor, @unchecked Sendable {
         }
     }
 
-    fileprivate func run() {
+    private func run() {
         while let batch = nextBatch() {
             for job in batch { job.runSynchronously(on: asUnownedSerialExecutor()) }
         }
@@ -100,11 +94,4 @@ final class ConnectionThread: SerialExecutor, @unchecked Sendable {
         defer { pthread_mutex_unlock(mutex) }
         return body()
     }
-}
-
-private func runConnectionThread(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    guard let context else { return nil }
-    // The one release of what the initialiser retained.
-    Unmanaged<ConnectionThread>.fromOpaque(context).takeRetainedValue().run()
-    return nil
 }

@@ -31,8 +31,8 @@ final class Link {
         }
         pointer = opened
         guard PQstatus(opened) == CONNECTION_OK else {
+            // All properties are set, so the deinitialiser runs and frees the connection.
             let message = url.redact(oneLine(PQerrorMessage(opened)))
-            PQfinish(opened)
             throw PostgresError(.connectFailed, phase: .connect, message)
         }
         // Borrowed: the receiver is called only inside of this object's own calls to libpq.

@@ -9,7 +9,7 @@ struct ValueTests {
         _ values: [Value],
         as type: String
     ) async throws {
-        try await onPool { session in
+        try await onServer { session in
             for value in values {
                 let row = try session.execute(
                     "SELECT \(value)::\(unescaped: type) AS same, NULL::\(unescaped: type) AS none"
@@ -50,7 +50,7 @@ struct ValueTests {
 
     @Test func `numerics of 128 bits come back, and mean the same to the server`() async throws {
         try await comesBack([Int128.min, -10_000, -1, 0, 1, 9_999, 10_000, .max], as: "numeric")
-        try await onPool { session in
+        try await onServer { session in
             var generator = SplitMix64(seed: 38)
             for _ in 0..<200 {
                 let bits = UInt128(generator.next()) << 64 | UInt128(generator.next())
@@ -73,7 +73,7 @@ struct ValueTests {
 
     @Test func `bytes come back`() async throws {
         try await comesBack([Bytea([]), Bytea([0]), Bytea(Array(0...255))], as: "bytea")
-        try await onPool { session in
+        try await onServer { session in
             let row = try session.execute(
                 "SELECT \([1, 0, 2] as [UInt8]) AS some, \(nil as [UInt8]?) AS none"
             ).single()
@@ -97,7 +97,7 @@ struct ValueTests {
     }
 
     @Test func `an instant means the same to the server`() async throws {
-        try await onPool { session in
+        try await onServer { session in
             let row = try session.execute(
                 """
                 SELECT extract(epoch FROM \(Timestamp(microseconds: 1_500_000)))::text AS seconds,
@@ -117,7 +117,7 @@ struct ValueTests {
 
     @Test func `an enumeration is stored as its raw value`() async throws {
         enum Fruit: String, PostgresRepresentable { case apple, pear }
-        try await onPool { session in
+        try await onServer { session in
             let row = try session.execute(
                 "SELECT \([Fruit.pear, .apple]) AS fruits, \(Fruit.pear) AS one, 'fig' AS other"
             ).single()
@@ -128,7 +128,7 @@ struct ValueTests {
     }
 
     @Test func `a narrower integer is widened, a wider one refused`() async throws {
-        try await onPool { session in
+        try await onServer { session in
             let row = try session.execute(
                 "SELECT 7::int2 AS small, 8::int4 AS medium, 9::int8 AS large"
             ).single()
@@ -142,7 +142,7 @@ struct ValueTests {
 }
 
 /// Runs a closure on a connection to the server's own database, which it must not change.
-func onPool(_ body: @escaping @Sendable (Session) throws -> Void) async throws {
+func onServer(_ body: @escaping @Sendable (Session) throws -> Void) async throws {
     try await withPool(DatabaseConfiguration(url: TestServer.ownerURL())) {
         try await $0.read(body)
     }
