@@ -76,7 +76,7 @@ import Testing
     {
         let bytes = try BillingFixtures.fixture("litellm-excerpt.json")
         let file = try LiteLLMPrices(parsing: bytes)
-        let entries = try #require(try JSONText(parsing: bytes).members)
+        let entries = try #require(try JSONTree(parsing: bytes).members)
         #expect(file.report.importedCount + file.report.skipped.count == entries.count)
         #expect(file.report.importedCount == file.sheet.models.count)
         #expect(file.report.unpricedKeys["input_cost_per_token_decisions"] == 1)

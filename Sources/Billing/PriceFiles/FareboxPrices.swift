@@ -11,15 +11,15 @@ package struct FareboxPrices: Sendable {
     package private(set) var sheet: PriceSheet
 
     package init(parsing bytes: [UInt8]) throws(PriceFileError) {
-        let document: JSONText
-        do { document = try JSONText(parsing: bytes) } catch { throw .notJSON(error) }
+        let document: JSONTree
+        do { document = try JSONTree(parsing: bytes) } catch { throw .notJSON(error) }
         var reader = FareboxPriceReader()
         sheet = try reader.sheet(document)
     }
 }
 
 private struct FareboxPriceReader {
-    mutating func sheet(_ document: JSONText) throws(PriceFileError) -> PriceSheet {
+    mutating func sheet(_ document: JSONTree) throws(PriceFileError) -> PriceSheet {
         let members = try object(
             document,
             at: "the document",
@@ -43,7 +43,7 @@ private struct FareboxPriceReader {
         return sheet
     }
 
-    private func model(_ value: JSONText, at path: String) throws(PriceFileError) -> ModelPrices {
+    private func model(_ value: JSONTree, at path: String) throws(PriceFileError) -> ModelPrices {
         let members = try object(
             value,
             at: path,
@@ -68,7 +68,7 @@ private struct FareboxPriceReader {
 
     /// Takes the standard prices of one context tier and those under `tiers`.
     private func takeTier(
-        _ value: JSONText,
+        _ value: JSONTree,
         _ context: ContextTier,
         into prices: inout ModelPrices,
         at path: String
@@ -85,7 +85,7 @@ private struct FareboxPriceReader {
     }
 
     private func takeClasses(
-        _ value: JSONText,
+        _ value: JSONTree,
         _ tier: ServiceTier,
         _ context: ContextTier,
         into prices: inout ModelPrices,
@@ -104,7 +104,7 @@ private struct FareboxPriceReader {
     }
 
     private func takeFees(
-        _ value: JSONText?,
+        _ value: JSONTree?,
         into prices: inout ModelPrices,
         at path: String
     ) throws(PriceFileError) {
@@ -122,14 +122,14 @@ private struct FareboxPriceReader {
 
     private static let classNames = TokenClass.allCases.map(\.rawValue)
 
-    private func decimal(_ value: JSONText, at path: String) throws(PriceFileError) -> DecimalText {
+    private func decimal(_ value: JSONTree, at path: String) throws(PriceFileError) -> DecimalText {
         guard let text = value.string ?? value.number, let decimal = try? DecimalText(text) else {
             throw .shape("\(path): not a decimal")
         }
         return decimal
     }
 
-    private func limit(_ value: JSONText?, at path: String) throws(PriceFileError) -> Int64? {
+    private func limit(_ value: JSONTree?, at path: String) throws(PriceFileError) -> Int64? {
         guard let value else { return nil }
         guard let text = value.number, let tokens = Int64(text),
             (0...TokenUsage.countMax).contains(tokens)
@@ -138,19 +138,19 @@ private struct FareboxPriceReader {
     }
 
     private func optionalObject(
-        _ value: JSONText?,
+        _ value: JSONTree?,
         at path: String
-    ) throws(PriceFileError) -> [JSONText.Member] {
+    ) throws(PriceFileError) -> [JSONTree.Member] {
         guard let value else { return [] }
         guard let members = value.members else { throw .shape("\(path): not an object") }
         return members
     }
 
     private func object(
-        _ value: JSONText,
+        _ value: JSONTree,
         at path: String,
         known: [String]
-    ) throws(PriceFileError) -> [String: JSONText] {
+    ) throws(PriceFileError) -> [String: JSONTree] {
         guard let members = value.members else { throw .shape("\(path): not an object") }
         for member in members where !known.contains(member.name) {
             throw .shape("\(path): “\(member.name)” is not known here")

@@ -11,15 +11,15 @@ package struct LiteLLMPrices: Sendable {
 
     /// Reads the whole file, whose prices are US dollars although it doesn't say so.
     package init(parsing bytes: [UInt8]) throws(PriceFileError) {
-        let document: JSONText
-        do { document = try JSONText(parsing: bytes) } catch { throw .notJSON(error) }
+        let document: JSONTree
+        do { document = try JSONTree(parsing: bytes) } catch { throw .notJSON(error) }
         guard let entries = document.members else { throw .shape("the document is not an object") }
         sheet = PriceSheet(source: .litellm, currency: .usd)
         for entry in entries { importModel(entry.name, entry.value) }
         guard !sheet.models.isEmpty else { throw .shape("no model in it has a price per token") }
     }
 
-    private mutating func importModel(_ name: String, _ value: JSONText) {
+    private mutating func importModel(_ name: String, _ value: JSONTree) {
         var model = LiteLLMModel(name: name)
         do throws(SkipReason) {
             let prices = try model.read(value)
@@ -35,7 +35,7 @@ package struct LiteLLMPrices: Sendable {
 
 /// Why a price file as a whole was refused.
 package enum PriceFileError: Error, Hashable, Sendable, CustomStringConvertible {
-    case notJSON(JSONText.Failure)
+    case notJSON(JSONTree.Failure)
     /// JSON, but not a price file; with the path of what is wrong.
     case shape(String)
 
@@ -65,7 +65,7 @@ private struct LiteLLMModel {
         self.name = name
     }
 
-    mutating func read(_ value: JSONText) throws(SkipReason) -> ModelPrices {
+    mutating func read(_ value: JSONTree) throws(SkipReason) -> ModelPrices {
         guard let members = value.members, name != "sample_spec", let mode = value["mode"]?.string
         else { throw .notAModel }
         guard Self.modes.contains(mode) else { throw .mode(mode) }
@@ -102,7 +102,7 @@ private struct LiteLLMModel {
     /// Takes one member; `range` is the context tier of a `tiered_pricing` element around it.
     private mutating func take(
         _ key: String,
-        _ value: JSONText,
+        _ value: JSONTree,
         in range: ContextTier?
     ) throws(SkipReason) {
         switch LiteLLMKey(key) {
@@ -129,7 +129,7 @@ private struct LiteLLMModel {
         }
     }
 
-    private func price(_ key: String, _ value: JSONText) throws(SkipReason) -> Pico {
+    private func price(_ key: String, _ value: JSONTree) throws(SkipReason) -> Pico {
         guard let text = value.number else {
             throw .price(key: key, text: "no number", .notANumber)
         }
@@ -139,7 +139,7 @@ private struct LiteLLMModel {
     }
 
     /// A limit in tokens; zero is how the file says that it does not know.
-    private func limit(_ value: JSONText) -> Int64? {
+    private func limit(_ value: JSONTree) -> Int64? {
         guard let text = value.number, let decimal = try? DecimalText(text),
             let tokens = try? decimal.scaled(byPowerOfTen: 0, atMost: Int128(TokenUsage.countMax))
         else { return nil }
@@ -147,7 +147,7 @@ private struct LiteLLMModel {
     }
 
     /// Usage does not say how much a search looked at, so every search costs the dearest price.
-    private mutating func takeWebSearch(_ key: String, _ value: JSONText) throws(SkipReason) {
+    private mutating func takeWebSearch(_ key: String, _ value: JSONTree) throws(SkipReason) {
         var found: Set<Pico> = []
         for member in value.members ?? [] { found.insert(try price(key, member.value)) }
         guard let dearest = found.max(), dearest > .zero else { return }
@@ -155,7 +155,7 @@ private struct LiteLLMModel {
         if found.count > 1 { notes.append("web searches are charged at their dearest price") }
     }
 
-    private mutating func takeTiers(_ key: String, _ value: JSONText) throws(SkipReason) {
+    private mutating func takeTiers(_ key: String, _ value: JSONTree) throws(SkipReason) {
         guard case .array(let tiers) = value else { throw .defect("\(key) is not a list") }
         for tier in tiers {
             guard case .array(let range) = tier["range"], let text = range.first?.number,

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Billing
 
-@Suite struct JSONTextTests {
-    private func parse(_ text: String) throws -> JSONText {
-        try JSONText(parsing: Array(text.utf8))
+@Suite struct JSONTreeTests {
+    private func parse(_ text: String) throws -> JSONTree {
+        try JSONTree(parsing: Array(text.utf8))
     }
 
     @Test func `a number keeps the digits it was written with`() throws {
@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func `a name that stands twice in one object is refused with its line`() {
-        let failure = #expect(throws: JSONText.Failure.self) {
+        let failure = #expect(throws: JSONTree.Failure.self) {
             try parse("{\"gpt\": {},\n\"gpt\": {}}")
         }
         #expect(failure?.line == 2)
@@ -32,16 +32,16 @@ import Testing
         "\"\u{1}\"", "[1] 2", "'a'", "NaN", "Infinity", "[1 2]", "\"\\u+123\"",
     ])
     func `what is not JSON is refused`(text: String) {
-        #expect(throws: JSONText.Failure.self) { try parse(text) }
+        #expect(throws: JSONTree.Failure.self) { try parse(text) }
     }
 
     @Test func `bytes that are not UTF-8 are refused`() {
-        #expect(throws: JSONText.Failure.self) { try JSONText(parsing: [0x22, 0xFF, 0x22]) }
+        #expect(throws: JSONTree.Failure.self) { try JSONTree(parsing: [0x22, 0xFF, 0x22]) }
     }
 
     @Test func `deep nesting is refused before it exhausts the stack`() throws {
         let deep = String(repeating: "[", count: 100_000)
-        #expect(throws: JSONText.Failure.self) { try parse(deep) }
+        #expect(throws: JSONTree.Failure.self) { try parse(deep) }
         let fine = String(repeating: "[", count: 60) + String(repeating: "]", count: 60)
         #expect(throws: Never.self) { try parse(fine) }
     }

@@ -2,19 +2,19 @@
 ///
 /// Foundation's decoder takes numbers through binary or a 38-digit decimal, and of two members
 /// with one name it keeps either without a word. A price file may not be read that way.
-package indirect enum JSONText: Hashable, Sendable {
+package indirect enum JSONTree: Hashable, Sendable {
     case null
     case bool(Bool)
     /// As written, grammar checked.
     case number(String)
     case string(String)
-    case array([JSONText])
+    case array([JSONTree])
     /// In the order of the file; names are unique.
     case object([Member])
 
     package struct Member: Hashable, Sendable {
         package let name: String
-        package let value: JSONText
+        package let value: JSONTree
     }
 
     /// Where and why a text is not JSON.
@@ -27,7 +27,7 @@ package indirect enum JSONText: Hashable, Sendable {
 
     /// Reads one JSON document of UTF-8 bytes, whole.
     package init(parsing bytes: [UInt8]) throws(Failure) {
-        var parser = JSONTextParser(bytes)
+        var parser = JSONTreeParser(bytes)
         self = try parser.document()
     }
 
@@ -37,7 +37,7 @@ package indirect enum JSONText: Hashable, Sendable {
     }
 
     /// The value of an object's member; nil when there is none.
-    package subscript(name: String) -> JSONText? {
+    package subscript(name: String) -> JSONTree? {
         members?.first { $0.name == name }?.value
     }
 
@@ -53,7 +53,7 @@ package indirect enum JSONText: Hashable, Sendable {
 }
 
 /// A strict recursive-descent reader of RFC 8259.
-private struct JSONTextParser {
+private struct JSONTreeParser {
     private static let depthMax = 64
 
     private let bytes: [UInt8]
@@ -64,7 +64,7 @@ private struct JSONTextParser {
         self.bytes = bytes
     }
 
-    mutating func document() throws(JSONText.Failure) -> JSONText {
+    mutating func document() throws(JSONTree.Failure) -> JSONTree {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value()
         skipWhitespace()
@@ -72,7 +72,7 @@ private struct JSONTextParser {
         return value
     }
 
-    private mutating func value() throws(JSONText.Failure) -> JSONText {
+    private mutating func value() throws(JSONTree.Failure) -> JSONTree {
         skipWhitespace()
         switch peek {
         case UInt8(ascii: "{"): return .object(try nested(Self.object))
@@ -87,8 +87,8 @@ private struct JSONTextParser {
     }
 
     private mutating func nested<Value>(
-        _ read: (inout Self) throws(JSONText.Failure) -> Value
-    ) throws(JSONText.Failure) -> Value {
+        _ read: (inout Self) throws(JSONTree.Failure) -> Value
+    ) throws(JSONTree.Failure) -> Value {
         guard depth < Self.depthMax else { throw failure("nested too deeply") }
         depth += 1
         position += 1
@@ -99,8 +99,8 @@ private struct JSONTextParser {
 
     private static func object(
         _ parser: inout Self
-    ) throws(JSONText.Failure) -> [JSONText.Member] {
-        var members: [JSONText.Member] = []
+    ) throws(JSONTree.Failure) -> [JSONTree.Member] {
+        var members: [JSONTree.Member] = []
         var names: Set<String> = []
         if parser.take("}") { return [] }
         repeat {
@@ -113,21 +113,21 @@ private struct JSONTextParser {
                 throw parser.failure("“\(name)” stands twice in one object")
             }
             guard parser.take(":") else { throw parser.failure("“:” is missing") }
-            members.append(JSONText.Member(name: name, value: try parser.value()))
+            members.append(JSONTree.Member(name: name, value: try parser.value()))
         } while parser.take(",")
         guard parser.take("}") else { throw parser.failure("“,” or “}” is missing") }
         return members
     }
 
-    private static func array(_ parser: inout Self) throws(JSONText.Failure) -> [JSONText] {
-        var elements: [JSONText] = []
+    private static func array(_ parser: inout Self) throws(JSONTree.Failure) -> [JSONTree] {
+        var elements: [JSONTree] = []
         if parser.take("]") { return [] }
         repeat { elements.append(try parser.value()) } while parser.take(",")
         guard parser.take("]") else { throw parser.failure("“,” or “]” is missing") }
         return elements
     }
 
-    private mutating func number() throws(JSONText.Failure) -> String {
+    private mutating func number() throws(JSONTree.Failure) -> String {
         let start = position
         _ = takeByte("-")
         let isZero = takeByte("0")
@@ -141,7 +141,7 @@ private struct JSONTextParser {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    private mutating func string() throws(JSONText.Failure) -> String {
+    private mutating func string() throws(JSONTree.Failure) -> String {
         position += 1
         var text: [UInt8] = []
         while let byte = peek {
@@ -160,7 +160,7 @@ private struct JSONTextParser {
         throw failure("a string does not end")
     }
 
-    private mutating func escape() throws(JSONText.Failure) -> Character {
+    private mutating func escape() throws(JSONTree.Failure) -> Character {
         guard let byte = peek else { throw failure("a string does not end") }
         position += 1
         switch byte {
@@ -177,7 +177,7 @@ private struct JSONTextParser {
         }
     }
 
-    private mutating func unicodeEscape() throws(JSONText.Failure) -> Unicode.Scalar {
+    private mutating func unicodeEscape() throws(JSONTree.Failure) -> Unicode.Scalar {
         let first = try hexadecimal()
         guard (0xD800..<0xDC00).contains(first) else {
             guard let scalar = Unicode.Scalar(first) else {
@@ -193,7 +193,7 @@ private struct JSONTextParser {
         return scalar
     }
 
-    private mutating func hexadecimal() throws(JSONText.Failure) -> UInt32 {
+    private mutating func hexadecimal() throws(JSONTree.Failure) -> UInt32 {
         let digits = bytes[position...].prefix(4)
         guard digits.count == 4,
             digits.allSatisfy({ Unicode.Scalar($0).properties.isASCIIHexDigit }),
@@ -205,8 +205,8 @@ private struct JSONTextParser {
 
     private mutating func word(
         _ text: String,
-        _ value: JSONText
-    ) throws(JSONText.Failure) -> JSONText {
+        _ value: JSONTree
+    ) throws(JSONTree.Failure) -> JSONTree {
         guard bytes[position...].starts(with: text.utf8) else { throw failure("not a JSON value") }
         position += text.utf8.count
         return value
@@ -240,8 +240,8 @@ private struct JSONTextParser {
         return position - start
     }
 
-    private func failure(_ reason: String) -> JSONText.Failure {
+    private func failure(_ reason: String) -> JSONTree.Failure {
         let line = 1 + bytes[..<min(position, bytes.count)].count { $0 == 0x0A }
-        return JSONText.Failure(line: line, reason: reason)
+        return JSONTree.Failure(line: line, reason: reason)
     }
 }
