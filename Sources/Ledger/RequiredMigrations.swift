@@ -1,0 +1,18 @@
+/// The migrations that this program was written for: it serves no other database.
+package enum RequiredMigrations {
+    /// The files of `migrations/` in order, without their ending.
+    package static let names = [
+        "0001_roles",
+        "0002_accounts",
+        "0003_projects",
+        "0004_api_keys",
+        "0005_events",
+        "0006_parked_events",
+        "0007_grants",
+        "0008_instances",
+        "0009_leases",
+        "0010_idempotency_keys",
+        "0011_prices",
+        "0012_notifications",
+    ]
+}
