@@ -6,6 +6,8 @@ package struct PriceBook: Sendable {
     /// How long before it takes effect a version is published at least, so that every instance
     /// holds it beforehand.
     package static let noticeSeconds: Int64 = 60
+    /// The channel that PostgreSQL notifies when a version is published.
+    package static let notificationChannel = "farebox_prices"
     /// How far back a snapshot still knows what was in force, for clocks that are behind.
     private static let graceSeconds: Int64 = 600
 
@@ -38,7 +40,7 @@ package struct PriceBook: Sendable {
         reusing previous: PriceSnapshot = .empty
     ) async throws(PriceBookError) -> PriceSnapshot {
         try await reading { session in
-            let now = try PriceRows.now(session)
+            let (_, now) = try PriceRows.clock(session)
             let needed = Self.needed(try PriceRows.headers(session), at: now)
             let held = Dictionary(
                 uniqueKeysWithValues: previous.editions.map { ($0.header.version, $0) }

@@ -3,21 +3,25 @@ import Schema
 
 /// The price tables as statements: rows in, values out.
 enum PriceRows {
-    /// The database's clock, which dates publications.
-    static func now(_ session: Session) throws -> Instant {
-        let row = try session.execute("SELECT clock_timestamp() AS now").single()
-        return Instant(microseconds: try row.get("now", as: Timestamp.self).microseconds)
+    /// The database's clock: when the transaction began, which dates a publication in it, and now.
+    static func clock(_ session: Session) throws -> (began: Instant, now: Instant) {
+        let row = try session.execute("SELECT now() AS began, clock_timestamp() AS now").single()
+        return (try instant(row, "began"), try instant(row, "now"))
+    }
+
+    private static func instant(_ row: Row, _ column: String) throws -> Instant {
+        Instant(microseconds: try row.get(column, as: Timestamp.self).microseconds)
     }
 
     static func headers(_ session: Session) throws -> [PriceVersionHeader] {
         let rows = try session.execute(
             """
-            SELECT price_version, source, currency, effective_at, published_at, sha256
+            SELECT price_version, source_name, source_sha256, currency, effective_at, published_at
             FROM price_versions ORDER BY price_version
             """
         )
         return try rows.map { row in
-            let source = try row.get("source", as: String.self)
+            let source = try row.get("source_name", as: String.self)
             let code = try row.get("currency", as: String.self)
             guard let source = PriceSource(rawValue: source), let currency = Currency(code) else {
                 throw PriceBookError.database("a price version of an unknown source or currency")
@@ -32,7 +36,7 @@ enum PriceRows {
                 publishedAt: Instant(
                     microseconds: try row.get("published_at", as: Timestamp.self).microseconds
                 ),
-                sha256: try row.get("sha256")
+                sha256: try row.get("source_sha256")
             )
         }
     }
@@ -89,10 +93,10 @@ enum PriceRows {
     ) throws {
         _ = try session.execute(
             """
-            INSERT INTO price_versions
-                (price_version, source, currency, sha256, effective_at, published_at)
-            VALUES (\(header.version.number), \(header.source.rawValue), \(header.currency.code),
-                \(header.sha256), \(Timestamp(microseconds: header.effectiveAt.microseconds)),
+            INSERT INTO price_versions (price_version, source_name, source_sha256, currency,
+                effective_at, published_at)
+            VALUES (\(header.version.number), \(header.source.rawValue), \(header.sha256),
+                \(header.currency.code), \(Timestamp(microseconds: header.effectiveAt.microseconds)),
                 \(Timestamp(microseconds: header.publishedAt.microseconds)))
             """
         )

@@ -27,7 +27,7 @@ package struct ModelPrices: Hashable, Sendable {
             return "a negative context threshold"
         }
         let limits = [inputTokensMax, outputTokensMax].compactMap { $0 }
-        if limits.contains(where: { $0 < 0 || $0 > TokenUsage.countMax }) {
+        if limits.contains(where: { $0 < 1 || $0 > TokenUsage.countMax }) {
             return "a token limit out of range"
         }
         return nil

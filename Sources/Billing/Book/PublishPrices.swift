@@ -72,7 +72,7 @@ extension PriceBook {
         _ session: Session
     ) throws -> PricePublication {
         let headers = try PriceRows.headers(session)
-        let now = try PriceRows.now(session)
+        let (began, now) = try PriceRows.clock(session)
         let digest = sheet.digest.bytes
         let newest = headers.last { $0.source == sheet.source && $0.currency == sheet.currency }
         if let newest, newest.sha256 == digest {
@@ -84,7 +84,9 @@ extension PriceBook {
             )
         }
         let isFirst = !headers.contains { $0.currency == sheet.currency }
-        let earliest = now.adding(seconds: isFirst ? 0 : noticeSeconds)
+        // The notice counts from here and not from the transaction's beginning, which may have
+        // been long ago when the lock was taken.
+        let earliest = isFirst ? began : now.adding(seconds: noticeSeconds)
         if let effectiveAt, !isFirst, effectiveAt < earliest {
             throw PriceBookError.effectiveTooSoon(earliest: earliest)
         }
@@ -93,7 +95,7 @@ extension PriceBook {
             source: sheet.source,
             currency: sheet.currency,
             effectiveAt: effectiveAt ?? earliest,
-            publishedAt: now,
+            publishedAt: began,
             sha256: digest
         )
         return try compare(header, sheet, with: headers, session)

@@ -132,7 +132,7 @@ private struct FareboxPriceReader {
     private func limit(_ value: JSONTree?, at path: String) throws(PriceFileError) -> Int64? {
         guard let value else { return nil }
         guard let text = value.number, let tokens = Int64(text),
-            (0...TokenUsage.countMax).contains(tokens)
+            (1...TokenUsage.countMax).contains(tokens)
         else { throw .shape("\(path): not a whole number of tokens") }
         return tokens
     }

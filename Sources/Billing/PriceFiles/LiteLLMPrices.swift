@@ -69,7 +69,9 @@ private struct LiteLLMModel {
         guard let members = value.members, name != "sample_spec", let mode = value["mode"]?.string
         else { throw .notAModel }
         guard Self.modes.contains(mode) else { throw .mode(mode) }
-        guard !name.contains("*") else { throw .defect("a “*” in the name would be a pattern") }
+        guard let pattern = ModelPattern(name), !pattern.isPrefix else {
+            throw .defect("not a name: overlong, or a “*” would make it a pattern")
+        }
         for member in members { try take(member.name, member.value, in: nil) }
         takeReasoning()
         dropZeroCachePrices()
