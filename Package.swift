@@ -83,6 +83,7 @@ let targets: [Target] = [
     tests("Postgres", "TestSupport"),
     tests("Digest"),
     tests("Formats", "Schema"),
+    tests("EventLoop"),
 ]
 
 let package = Package(
