@@ -40,7 +40,7 @@ package struct PriceBook: Sendable {
         reusing previous: PriceSnapshot = .empty
     ) async throws(PriceBookError) -> PriceSnapshot {
         try await reading { session in
-            let (_, now) = try PriceRows.clock(session)
+            let now = try PriceRows.now(session)
             let needed = Self.needed(try PriceRows.headers(session), at: now)
             let held = Dictionary(
                 uniqueKeysWithValues: previous.editions.map { ($0.header.version, $0) }

@@ -3,10 +3,10 @@ import Schema
 
 /// The price tables as statements: rows in, values out.
 enum PriceRows {
-    /// The database's clock: when the transaction began, which dates a publication in it, and now.
-    static func clock(_ session: Session) throws -> (began: Instant, now: Instant) {
-        let row = try session.execute("SELECT now() AS began, clock_timestamp() AS now").single()
-        return (try instant(row, "began"), try instant(row, "now"))
+    /// The database's clock, which dates publications.
+    static func now(_ session: Session) throws -> Instant {
+        let row = try session.execute("SELECT clock_timestamp() AS now").single()
+        return try instant(row, "now")
     }
 
     private static func instant(_ row: Row, _ column: String) throws -> Instant {
@@ -16,12 +16,12 @@ enum PriceRows {
     static func headers(_ session: Session) throws -> [PriceVersionHeader] {
         let rows = try session.execute(
             """
-            SELECT price_version, source_name, source_sha256, currency, effective_at, published_at
+            SELECT price_version, source, sha256, currency, effective_at, published_at
             FROM price_versions ORDER BY price_version
             """
         )
         return try rows.map { row in
-            let source = try row.get("source_name", as: String.self)
+            let source = try row.get("source", as: String.self)
             let code = try row.get("currency", as: String.self)
             guard let source = PriceSource(rawValue: source), let currency = Currency(code) else {
                 throw PriceBookError.database("a price version of an unknown source or currency")
@@ -36,7 +36,7 @@ enum PriceRows {
                 publishedAt: Instant(
                     microseconds: try row.get("published_at", as: Timestamp.self).microseconds
                 ),
-                sha256: try row.get("source_sha256")
+                sha256: try row.get("sha256")
             )
         }
     }
@@ -93,7 +93,7 @@ enum PriceRows {
     ) throws {
         _ = try session.execute(
             """
-            INSERT INTO price_versions (price_version, source_name, source_sha256, currency,
+            INSERT INTO price_versions (price_version, source, sha256, currency,
                 effective_at, published_at)
             VALUES (\(header.version.number), \(header.source.rawValue), \(header.sha256),
                 \(header.currency.code), \(Timestamp(microseconds: header.effectiveAt.microseconds)),

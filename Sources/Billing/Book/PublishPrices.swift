@@ -72,7 +72,7 @@ extension PriceBook {
         _ session: Session
     ) throws -> PricePublication {
         let headers = try PriceRows.headers(session)
-        let (began, now) = try PriceRows.clock(session)
+        let now = try PriceRows.now(session)
         let digest = sheet.digest.bytes
         let newest = headers.last { $0.source == sheet.source && $0.currency == sheet.currency }
         if let newest, newest.sha256 == digest {
@@ -84,9 +84,7 @@ extension PriceBook {
             )
         }
         let isFirst = !headers.contains { $0.currency == sheet.currency }
-        // The notice counts from here and not from the transaction's beginning, which may have
-        // been long ago when the lock was taken.
-        let earliest = isFirst ? began : now.adding(seconds: noticeSeconds)
+        let earliest = now.adding(seconds: isFirst ? 0 : noticeSeconds)
         if let effectiveAt, !isFirst, effectiveAt < earliest {
             throw PriceBookError.effectiveTooSoon(earliest: earliest)
         }
@@ -95,7 +93,7 @@ extension PriceBook {
             source: sheet.source,
             currency: sheet.currency,
             effectiveAt: effectiveAt ?? earliest,
-            publishedAt: began,
+            publishedAt: now,
             sha256: digest
         )
         return try compare(header, sheet, with: headers, session)
