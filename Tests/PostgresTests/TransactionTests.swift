@@ -143,6 +143,16 @@ struct TransactionTests {
         }
     }
 
+    @Test func `a session traps when it is used after its closure`() async {
+        await #expect(processExitsWith: .failure) {
+            let kept = Kept()
+            try await withPool(DatabaseConfiguration(url: TestServer.ownerURL())) { database in
+                try await database.read { kept.session = $0 }
+                _ = try kept.session?.execute("SELECT 1")
+            }
+        }
+    }
+
     @Test func `a serialization failure may be retried`() async throws {
         try await withNumbers { database in
             try await database.read { _ = try $0.execute("INSERT INTO numbers VALUES (1, 'a')") }
@@ -348,4 +358,9 @@ private func blocking(_ body: @escaping @Sendable () async throws -> Void) throw
 
 private final class Outcome: Sendable {
     let result = Mutex<Result<Void, any Error>?>(nil)
+}
+
+/// What no program must do: keep a session beyond its closure.
+private final class Kept: @unchecked Sendable {
+    var session: Session?
 }
