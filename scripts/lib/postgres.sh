@@ -126,6 +126,13 @@ host all all 127.0.0.1/32 scram-sha-256
 HBA
 }
 
+# A server that kept what its starter has open would keep the other ends waiting: pipes, locks.
+_fb_detached='for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi
+done
+exec "$@"'
+
 # Starts the server on a free port; ports are tried, because asking first would be a race.
 _farebox_postgres_launch() {
     _fb_socket=$_fb_dir/socket
@@ -137,7 +144,8 @@ _farebox_postgres_launch() {
     if [ "$_fb_mode" = throwaway ]; then _fb_fsync=off; fi
     for _fb_attempt in 1 2 3 4 5 6 7 8; do
         _fb_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
-        if _farebox_postgres_as "$_fb_bin/pg_ctl" -D "$_fb_dir/data" -l "$_fb_dir/log" -w -t 60 \
+        if _farebox_postgres_as bash -c "$_fb_detached" bash \
+            "$_fb_bin/pg_ctl" -D "$_fb_dir/data" -l "$_fb_dir/log" -w -t 60 \
             -o "-p $_fb_port -k '$_fb_socket' -c fsync=$_fb_fsync" start >/dev/null 2>&1; then
             printf "_fb_socket='%s'\n_fb_port=%s\n" "$_fb_socket" "$_fb_port" >"$_fb_dir/address"
             return 0
