@@ -86,29 +86,37 @@ struct ParameterTable {
         case refused(String)
     }
 
-    private let rules: [String: (name: String, rule: Rule)]
+    private let rules: [(name: [UInt8], rule: Rule)]
+    /// The exact name by the folded one.
+    private let names: [String: String]
 
     init(read: [String], refused: [String: String] = [:]) {
-        var rules: [String: (name: String, rule: Rule)] = [:]
-        for name in read { rules[Self.folded(name.utf8)] = (name, .read) }
-        for (name, reason) in refused {
-            rules[Self.folded(name.utf8)] = (name, .refused(reason))
-        }
-        self.rules = rules
+        rules =
+            read.map { (Array($0.utf8), .read) }
+            + refused.map { (Array($0.key.utf8), .refused($0.value)) }
+        let all = read + refused.keys
+        names = Dictionary(uniqueKeysWithValues: all.map { (Self.folded($0.utf8), $0) })
     }
 
     /// Refuses a field that is refused by rule, or that only looks like one with a rule.
-    func check(_ field: JSONField, path: String?) throws(RequestFault) {
-        let text = field.name.text
-        let parameter = path.map { "\($0).\(text)" } ?? text
-        guard field.name.text.utf8.allSatisfy({ $0 < 0x80 }) else {
-            throw .unsupported(parameter, "has a name beyond ASCII")
+    ///
+    /// - Parameter path: of the object that has the field; nil for the body.
+    func check(_ field: JSONField, path: @autoclosure () -> String?) throws(RequestFault) {
+        func parameter() -> String {
+            path().map { "\($0).\(field.name.text)" } ?? field.name.text
         }
-        guard let (name, rule) = rules[Self.folded(text.utf8)] else { return }
-        guard text == name else {
-            throw .unsupported(parameter, "looks like '\(name)': write it exactly so")
+        let range = field.name.range
+        for (name, rule) in rules where name.count == range.count {
+            guard name.elementsEqual(field.name.bytes[range]) else { continue }
+            guard case .refused(let reason) = rule, !field.isVoid else { return }
+            throw .unsupported(parameter(), reason)
         }
-        if case .refused(let reason) = rule, !field.isVoid { throw .unsupported(parameter, reason) }
+        guard field.name.bytes[range].allSatisfy({ $0 < 0x80 }) else {
+            throw .unsupported(parameter(), "has a name beyond ASCII")
+        }
+        if let name = names[Self.folded(field.name.text.utf8)] {
+            throw .unsupported(parameter(), "looks like '\(name)': write it exactly so")
+        }
     }
 
     /// A name without case, underscores and dashes: the widest that any reader takes for it.

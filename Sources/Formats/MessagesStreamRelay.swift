@@ -1,0 +1,147 @@
+import Schema
+
+/// Relays the events of an Anthropic message, every one byte for byte but an error.
+package struct MessagesStreamRelay: StreamRelay {
+    package private(set) var notices = StreamNotices()
+    private let cacheWritesAsked: CacheWrites
+    private var decoder: ServerSentEventDecoder
+    private var reported = MessagesUsage()
+    /// Whether a `message_delta` has told usage: what `message_start` tells is only a beginning.
+    private var hasDeltaUsage = false
+
+    package init(
+        cacheWritesAsked: CacheWrites = .none,
+        eventBytesMax: Int = ServerSentEventDecoder.eventBytesMax
+    ) {
+        self.cacheWritesAsked = cacheWritesAsked
+        decoder = ServerSentEventDecoder(eventBytesMax: eventBytesMax)
+    }
+
+    package var usage: UsageReport? {
+        let hasEnded = notices.hasFinished || notices.hasTerminated
+        return reported.report(
+            cacheWritesAsked: cacheWritesAsked,
+            isFinal: hasDeltaUsage && hasEnded
+        )
+    }
+
+    package func breakOff(with error: APIError, requestID: String) -> [UInt8] {
+        var event = Array("event: error\ndata: ".utf8)
+        event += error.body(.anthropic, requestID: requestID)
+        event.append(raw: "\n\n")
+        return event
+    }
+
+    package mutating func relay(
+        _ chunk: [UInt8],
+        into output: inout [UInt8]
+    ) throws(ServerSentEventError) {
+        decoder.append(chunk)
+        // Events pass unchanged until an error, so they leave as one run of bytes.
+        var forwarded = 0
+        defer { output += decoder.buffer[..<forwarded] }
+        while let event = try decoder.next() {
+            read(event)
+            if notices.upstreamError == nil { forwarded = event.raw.upperBound }
+        }
+    }
+
+    package mutating func finish(into output: inout [UInt8]) {
+        guard let event = decoder.finish() else { return }
+        let before = notices
+        read(event)
+        guard event.data != nil, notices.unreadableEvents == before.unreadableEvents else {
+            notices = before
+            notices.endedInsideEvent = true
+            return
+        }
+        guard notices.upstreamError == nil else { return }
+        output += decoder.buffer[event.raw]
+        output.append(raw: "\n\n")
+    }
+
+    private mutating func read(_ event: ServerSentEvent) {
+        guard let (bytes, range) = decoder.payload(of: event), !range.isEmpty else { return }
+        let isNamedError = event.isNamed("error", in: decoder.buffer)
+        var body = MessageEvent()
+        do throws(JSONScanError) {
+            var scanner = JSONScanner(bytes, in: range)
+            try body.read(&scanner, usage: &reported)
+            try scanner.finish()
+        } catch {
+            notices.noteUnreadable(bytes[range], isError: isNamedError)
+            return
+        }
+        notices.noteText(bytes: body.textBytes)
+        if body.hasStopReason { notices.hasFinished = true }
+        if body.isStop { notices.hasTerminated = true }
+        if body.hasUsage { hasDeltaUsage = true }
+        if notices.upstreamError == nil, body.isError || isNamedError || body.error != nil {
+            notices.upstreamError = body.error ?? .unknown
+        }
+    }
+}
+
+/// What one event says, whatever the order of its fields.
+struct MessageEvent {
+    var isStop = false
+    var isError = false
+    var hasStopReason = false
+    /// Usage beside the delta, not that of the message at the start.
+    var hasUsage = false
+    var textBytes: Int64 = 0
+    var error: UpstreamStreamError?
+
+    mutating func read(
+        _ scanner: inout JSONScanner,
+        usage: inout MessagesUsage
+    ) throws(JSONScanError) {
+        try scanner.fields { scanner, name throws(JSONScanError) in
+            switch name {
+            case "type":
+                let type = try scanner.value()
+                isStop = type.equals("message_stop", in: scanner.bytes)
+                isError = type.equals("error", in: scanner.bytes)
+            case "message":
+                try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
+                    guard "usage" ~= name else { return }
+                    _ = try Self.readUsage(&scanner, into: &usage)
+                }
+            case "usage": hasUsage = try Self.readUsage(&scanner, into: &usage)
+            case "delta": try readDelta(&scanner)
+            case "content_block": textBytes += try scanner.textLength(skipping: Self.isNoText)
+            case "error": error = try scanner.upstreamError()
+            default: break
+            }
+        }
+    }
+
+    private static func readUsage(
+        _ scanner: inout JSONScanner,
+        into usage: inout MessagesUsage
+    ) throws(JSONScanError) -> Bool {
+        guard try scanner.peek() == UInt8(ascii: "{") else { return false }
+        try usage.read(&scanner)
+        return true
+    }
+
+    private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
+            if "stop_reason" ~= name {
+                hasStopReason = try scanner.value().isReason
+            } else if !Self.isNoText(name) {
+                textBytes += try scanner.textLength(skipping: Self.isNoText)
+            }
+        }
+    }
+
+    /// Fields of a delta or a block that the model did not write.
+    static func isNoText(_ name: JSONName) -> Bool {
+        switch name {
+        case "type", "id", "signature", "data", "stop_sequence", "stop_details", "citation",
+            "citations", "content", "tool_use_id", "container", "context_management":
+            true
+        default: false
+        }
+    }
+}
