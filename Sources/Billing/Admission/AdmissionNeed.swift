@@ -1,0 +1,35 @@
+import Schema
+
+/// What a call needs to be admitted, between the hold for the cap it asked for and the hold for
+/// the least cap that it may be lowered to.
+package struct AdmissionNeed: Hashable, Sendable {
+    package let quote: Quote
+    /// Enough for the whole cap.
+    package let want: Pico
+    /// Less than this is of no use.
+    package let least: Pico
+
+    package init(_ quote: Quote, shortCredit: ShortCredit) {
+        self.quote = quote
+        want = quote.hold(outputCap: quote.outputCap)
+        least =
+            switch shortCredit {
+            case .clamp: quote.hold(outputCap: quote.outputCapLeast)
+            case .refuse: want
+            }
+    }
+
+    /// The largest cap that the money covers, and what it holds; nil below `least`.
+    package func fit(_ money: Pico) -> (outputCap: Int64, hold: Pico)? {
+        guard money >= least, let cap = quote.affordableCap(min(money, want)) else { return nil }
+        return (cap, quote.hold(outputCap: cap))
+    }
+}
+
+/// What happens to a call that asks for more output than the credit covers.
+package enum ShortCredit: String, CaseIterable, Sendable {
+    /// The output cap is lowered to what the credit affords.
+    case clamp
+    /// The call is refused.
+    case refuse
+}
