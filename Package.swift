@@ -84,6 +84,7 @@ let targets: [Target] = [
     tests("Digest"),
     tests("Formats", "Schema"),
     tests("EventLoop"),
+    tests("Journal"),
 ]
 
 let package = Package(

@@ -1,0 +1,199 @@
+/// The journal's file: its tables, and the entries' way through them.
+///
+/// Used on the journal's thread only. Two tables, because a draft lives for seconds and a
+/// settled entry for days: drafts reuse a few hot rows, settled entries are appended in order,
+/// and neither needs an index in the file.
+final class JournalStore {
+    static let formatVersion: Int64 = 1
+    /// The `shipped_at` of an entry that is not shipped yet.
+    ///
+    /// As wide as any instant, so that shipping rewrites the row in place, and later than any,
+    /// so that pruning passes it by.
+    static let never = Int64.max
+
+    let connection: Connection
+    var index: EntryIndex
+    /// Every settled entry up to this sequence is shipped; scans begin behind it.
+    var shippedThrough: Int64 = 0
+    private(set) var unshippedCount = 0
+    let instance: InstanceIdentifier
+
+    private let beginStatement: Statement
+    private let commitStatement: Statement
+    private let rollbackStatement: Statement
+    private let insertDraft: Statement
+    private let deleteDraft: Statement
+    private let insertSettled: Statement
+    let shipping: ShippingStatements
+    private var unshippedBefore = 0
+    private var shippedThroughBefore: Int64 = 0
+
+    init(path: String, sync: JournalSync) throws(JournalError) {
+        let connection = try Connection(path: path)
+        try Self.configure(connection, sync)
+        instance = try Self.identify(connection)
+        self.connection = connection
+        beginStatement = try connection.prepare("BEGIN IMMEDIATE")
+        commitStatement = try connection.prepare("COMMIT")
+        rollbackStatement = try connection.prepare("ROLLBACK")
+        insertDraft = try connection.prepare(
+            "INSERT INTO drafts (slot, id, payload, entered_at) VALUES (?1, ?2, ?3, ?4)"
+        )
+        deleteDraft = try connection.prepare("DELETE FROM drafts WHERE slot = ?1")
+        insertSettled = try connection.prepare(
+            """
+            INSERT INTO settled (sequence, id, payload, settled_at, shipped_at)
+            VALUES (?1, ?2, ?3, ?4, ?5)
+            """
+        )
+        shipping = try ShippingStatements(connection)
+        index = EntryIndex(inherited: [], sequenceLast: 0)
+        try load()
+    }
+
+    private static func configure(
+        _ connection: Connection,
+        _ sync: JournalSync
+    ) throws(JournalError) {
+        // An exclusive connection keeps the log's index on its own heap: no shared-memory file.
+        try connection.execute(
+            """
+            PRAGMA page_size = 4096;
+            PRAGMA locking_mode = EXCLUSIVE;
+            PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = \(sync.rawValue);
+            PRAGMA temp_store = MEMORY;
+            """
+        )
+        connection.takeOverCheckpoints()
+    }
+
+    /// Reads the identity, or makes the tables and an identity in a new file.
+    private static func identify(
+        _ connection: Connection
+    ) throws(JournalError) -> InstanceIdentifier {
+        var version: Int64 = 0
+        try connection.prepare("PRAGMA user_version").run { version = $0.integer(0) }
+        guard version == 0 || version == formatVersion else {
+            throw JournalError(.incompatible, "format \(version), not \(formatVersion)")
+        }
+        var found: InstanceIdentifier?
+        if version == 0 {
+            var tableCount: Int64 = 0
+            try connection.prepare("SELECT count(*) FROM sqlite_schema").run {
+                tableCount = $0.integer(0)
+            }
+            guard tableCount == 0 else {
+                throw JournalError(.cannotOpen, "the file is another program's database")
+            }
+            let made = InstanceIdentifier.random()
+            try connection.execute("BEGIN IMMEDIATE; \(schema)")
+            try connection.prepare("INSERT INTO identity (only, instance) VALUES (?1, ?2)")
+                .run(key: 1, id: made)
+            try connection.execute("PRAGMA user_version = \(formatVersion); COMMIT")
+        }
+        try connection.prepare("SELECT instance FROM identity").run { found = $0.id(0) }
+        guard let found else { throw JournalError(.cannotOpen, "no identity in the file") }
+        return found
+    }
+
+    private static let schema = """
+        CREATE TABLE identity (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            instance BLOB NOT NULL CHECK (length(instance) = 16),
+            shipped_through INTEGER NOT NULL DEFAULT 0,
+            probes INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE TABLE registrations (
+            sequence INTEGER PRIMARY KEY,
+            nonce BLOB NOT NULL CHECK (length(nonce) = 16),
+            epoch INTEGER
+        ) STRICT;
+        CREATE TABLE drafts (
+            slot INTEGER PRIMARY KEY,
+            entered_at INTEGER NOT NULL,
+            id BLOB NOT NULL,
+            payload BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE settled (
+            sequence INTEGER PRIMARY KEY,
+            settled_at INTEGER NOT NULL,
+            shipped_at INTEGER NOT NULL,
+            id BLOB NOT NULL,
+            payload BLOB NOT NULL
+        ) STRICT;
+        """
+
+    private func load() throws(JournalError) {
+        try connection.prepare("SELECT shipped_through FROM identity").run {
+            shippedThrough = $0.integer(0)
+        }
+        var last: Int64 = 0
+        try connection.prepare("SELECT coalesce(max(sequence), 0) FROM settled").run {
+            last = $0.integer(0)
+        }
+        try connection.prepare(
+            "SELECT count(*) FROM settled WHERE sequence > ?1 AND shipped_at = ?2"
+        ).run(shippedThrough, Self.never) { unshippedCount = Int($0.integer(0)) }
+        var inherited: [(id: EntryID, slot: Int64)] = []
+        try connection.prepare("SELECT slot, id FROM drafts ORDER BY slot").run { row in
+            if let id: EntryID = row.id(1) { inherited.append((id, row.integer(0))) }
+        }
+        index = EntryIndex(inherited: inherited, sequenceLast: max(last, shippedThrough))
+    }
+
+    // MARK: Transactions
+
+    /// Runs `body` in a transaction; if anything throws, neither file nor memory has changed.
+    func transaction<Output>(
+        _ body: () throws(JournalError) -> Output
+    ) throws(JournalError) -> Output {
+        unshippedBefore = unshippedCount
+        shippedThroughBefore = shippedThrough
+        do {
+            try beginStatement.run()
+            let output = try body()
+            try commitStatement.run()
+            index.commit()
+            return output
+        } catch {
+            // SQLite ends some failed transactions by itself.
+            if connection.isInTransaction { try? rollbackStatement.run() }
+            index.rollback()
+            unshippedCount = unshippedBefore
+            shippedThrough = shippedThroughBefore
+            throw error
+        }
+    }
+
+    // MARK: Calls, each within a transaction
+
+    func enter(
+        _ id: EntryID,
+        _ payload: [UInt8],
+        at instant: Int64
+    ) throws(JournalError) {
+        let slot = try index.enter(id)
+        try insertDraft.run(key: slot, id: id, payload: payload, instant)
+    }
+
+    /// Whether there was a draft; the settlement is kept either way.
+    func settle(
+        _ id: EntryID,
+        _ payload: [UInt8],
+        at instant: Int64
+    ) throws(JournalError) -> Bool {
+        let (draft, sequence) = try index.settle(id)
+        if let draft { try deleteDraft.run(draft.slot) }
+        try insertSettled.run(key: sequence, id: id, payload: payload, instant, Self.never)
+        unshippedCount += 1
+        return draft != nil
+    }
+
+    func discard(_ id: EntryID) throws(JournalError) {
+        try deleteDraft.run(index.discard(id).slot)
+    }
+
+    /// Counts entries that were shipped just now.
+    func noteShipped(_ count: Int) { unshippedCount -= count }
+}
