@@ -24,6 +24,10 @@ extension Optional: PostgresValue where Wrapped: PostgresValue {
 
 extension Optional: PostgresScalar where Wrapped: PostgresScalar {
     package static var arrayOID: UInt32 { Wrapped.arrayOID }
+
+    package static func encodeElements(_ elements: [Self], into writer: inout BinaryWriter) {
+        Wrapped.encodeElements(elements, into: &writer)
+    }
 }
 
 /// An array of one dimension, as `unnest` and `= ANY` take it.
@@ -47,7 +51,7 @@ extension Array: PostgresValue where Element: PostgresScalar {
         guard !isEmpty else { return }
         writer.write(Int32(count))
         writer.write(Int32(1))
-        for element in self { element.encodeField(into: &writer) }
+        Element.encodeElements(self, into: &writer)
     }
 
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {

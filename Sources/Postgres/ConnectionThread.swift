@@ -3,7 +3,7 @@ import Synchronization
 
 /// One thread that runs the jobs of one actor, which may block it.
 ///
-/// `@unchecked Sendable`: `jobs`, `isStopped` and `onEnd` are read and written under `mutex` only,
+/// `@unchecked Sendable`: `jobs`, `isStopped`, `hasEnded` and `onEnd` are read and written under `mutex` only,
 /// and `thread` is written once, before the initialiser returns.
 final class ConnectionThread: SerialExecutor, @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)

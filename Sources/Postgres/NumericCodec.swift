@@ -6,32 +6,40 @@ enum NumericCodec {
 
     /// Appends the shortest form, which is also the one PostgreSQL itself sends.
     static func encode(_ value: Int128, into writer: inout BinaryWriter) {
-        // An Int128 has at most ten digits to the base 10 000: kept in three words of four.
+        // An Int128 has at most ten digits to the base 10 000: taken apart in three words of four.
         let base: UInt128 = 10_000_000_000_000_000
         let (upper, low) = value.magnitude.quotientAndRemainder(dividingBy: base)
         let (high, middle) = upper.quotientAndRemainder(dividingBy: base)
-        let words = (UInt64(high), UInt64(middle), UInt64(low))
-        func digit(_ index: Int) -> UInt16 {
-            let word = index < 4 ? words.0 : index < 8 ? words.1 : words.2
-            let divisor: UInt64 =
-                switch index % 4 {
-                case 0: 1_000_000_000_000
-                case 1: 100_000_000
-                case 2: 10_000
-                default: 1
-                }
-            return UInt16(word / divisor % 10_000)
-        }
-        var first = 0
-        while first < 12, digit(first) == 0 { first += 1 }
-        var end = 12
-        while end > first, digit(end - 1) == 0 { end -= 1 }
+        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: digitsMax) { digits in
+            digits.initialize(repeating: 0)
+            split(UInt64(high), into: digits, at: 0)
+            split(UInt64(middle), into: digits, at: 4)
+            split(UInt64(low), into: digits, at: 8)
+            let first = digits.firstIndex { $0 != 0 } ?? digitsMax
+            let end = (digits.lastIndex { $0 != 0 } ?? -1) + 1
+            let significant = UnsafeMutableBufferPointer(rebasing: digits[first..<max(first, end)])
 
-        writer.write(Int16(end - first))
-        writer.write(first == 12 ? Int16(0) : Int16(11 - first))
-        writer.write(value < 0 ? negative : positive)
-        writer.write(UInt16(0))
-        for index in first..<end { writer.write(digit(index)) }
+            writer.write(Int16(significant.count))
+            writer.write(first == digitsMax ? Int16(0) : Int16(digitsMax - 1 - first))
+            writer.write(value < 0 ? negative : positive)
+            writer.write(UInt16(0))
+            writer.write(contentsOf: UnsafeRawBufferPointer(significant))
+        }
+    }
+
+    private static let digitsMax = 12
+
+    /// Writes the four digits of a number below 10¹⁶, in network byte order.
+    private static func split(
+        _ word: UInt64,
+        into digits: UnsafeMutableBufferPointer<UInt16>,
+        at index: Int
+    ) {
+        var rest = word
+        for position in (index..<(index + 4)).reversed() {
+            digits[position] = UInt16(truncatingIfNeeded: rest % 10_000).bigEndian
+            rest /= 10_000
+        }
     }
 
     /// Reads a whole number; throws for a scale, NaN, infinity, and what `Int128` cannot hold.

@@ -56,6 +56,10 @@ extension Int64: PostgresScalar {
 
     package func encode(into writer: inout BinaryWriter) { writer.write(self) }
 
+    package func encodeField(into writer: inout BinaryWriter) {
+        writer.writeField(word: UInt64(bitPattern: self))
+    }
+
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
         if bytes.byteCount == 8 {
             self = try bytes.bigEndian(Int64.self)
@@ -103,6 +107,11 @@ extension String: PostgresScalar {
         writer.write(contentsOf: utf8)
     }
 
+    package func encodeField(into writer: inout BinaryWriter) {
+        var text = self
+        text.withUTF8 { writer.writeField($0) }
+    }
+
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
         let text = bytes.withUnsafeBytes { String(validating: $0, as: UTF8.self) }
         guard let text else { throw PostgresValueError("text that is not UTF-8") }
@@ -147,8 +156,7 @@ package struct UUIDBytes: PostgresScalar, Hashable {
     package static var arrayOID: UInt32 { 2951 }
 
     package func encode(into writer: inout BinaryWriter) {
-        writer.write(high)
-        writer.write(low)
+        withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { writer.write(contentsOf: $0) }
     }
 
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
@@ -172,11 +180,15 @@ package struct Timestamp: PostgresScalar, Hashable {
     /// PostgreSQL counts from 2000-01-01T00:00:00Z.
     private static let epochOffset: Int64 = 946_684_800_000_000
 
-    package func encode(into writer: inout BinaryWriter) {
+    private var stored: Int64 {
         let (shifted, overflow) = microseconds.subtractingReportingOverflow(Self.epochOffset)
         // Never the smallest integer, which means minus infinity: the server refuses this one.
-        writer.write(overflow || shifted == .min ? .min + 1 : shifted)
+        return overflow || shifted == .min ? .min + 1 : shifted
     }
+
+    package func encode(into writer: inout BinaryWriter) { writer.write(stored) }
+
+    package func encodeField(into writer: inout BinaryWriter) { stored.encodeField(into: &writer) }
 
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
         try bytes.requireByteCount(8)

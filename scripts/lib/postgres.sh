@@ -99,8 +99,10 @@ _farebox_postgres_init() {
     fi
     # A cut-off initdb leaves no PG_VERSION behind, and its rests can go.
     rm -rf "$_fb_dir/data"
+    _fb_sync=
+    if [ "$_fb_mode" = throwaway ]; then _fb_sync=--no-sync; fi
     if ! _farebox_postgres_as "$_fb_bin/initdb" -D "$_fb_dir/data" -U postgres -E UTF8 \
-        --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --no-instructions \
+        --locale=C.UTF-8 --auth-local=trust --auth-host=scram-sha-256 --no-instructions $_fb_sync \
         >"$_fb_dir/initdb.log" 2>&1; then
         cat "$_fb_dir/initdb.log" >&2
         return 1
