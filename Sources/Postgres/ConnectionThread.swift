@@ -3,8 +3,8 @@ import Synchronization
 
 /// One thread that runs the jobs of one actor, which may block it.
 ///
-/// `@unchecked Sendable`: `jobs`, `isStopped`, `hasEnded` and `onEnd` are read and written under `mutex` only,
-/// and `thread` is written once, before the initialiser returns.
+/// `@unchecked Sendable`: `jobs`, `isStopped`, `hasEnded` and `onEnd` are read and written under
+/// `mutex` only, and `thread` is written once, before the initialiser returns.
 final class ConnectionThread: SerialExecutor, @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
