@@ -49,7 +49,7 @@ package struct ChatStreamRelay: StreamRelay {
         defer { output += decoder.buffer[run] }
         while let event = try decoder.next() {
             let passage = read(event)
-            if passage == .whole, run.upperBound == event.raw.lowerBound {
+            if passage == .whole {
                 run = run.lowerBound..<event.raw.upperBound
                 continue
             }

@@ -22,7 +22,7 @@ extension CallFacts {
         if model != self.model {
             edits.append(BodyEdit(places.model, [UInt8](json: model)))
         }
-        if let outputCap, outputCap != self.outputCap {
+        if let outputCap {
             let field = self.outputCap == nil ? field ?? outputCapField : outputCapField
             let number = Array(String(outputCap).utf8)
             if let range = field == .maxTokens ? places.maxTokens : places.maxCompletionTokens {

@@ -213,6 +213,10 @@ import Testing
         #expect(relayed.usage?.tokens.output == 1)
         #expect(relayed.usage?.isFinal == false)
         #expect(relayed.notices.hasContent)
+        let stop = bytes("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+        let stopped = try self.relayed(start + stop)
+        #expect(stopped.notices.hasTerminated)
+        #expect(stopped.usage?.isFinal == false)
     }
 
     @Test func `tokens that move between fields are not counted twice (bifrost 5354)`() throws {
