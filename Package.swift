@@ -83,6 +83,7 @@ let targets: [Target] = [
     tests("Postgres", "TestSupport"),
     tests("Digest"),
     tests("Formats", "Schema"),
+    tests("Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("EventLoop"),
     tests("Journal"),
 ]

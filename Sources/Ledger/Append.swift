@@ -1,0 +1,247 @@
+import Digest
+import Schema
+
+/// What became of an event that was to be appended.
+package enum AppendOutcome: Hashable, Sendable {
+    /// It is in the stream: its version, its effect on the balance, and the operator's loss.
+    case appended(version: Int64, amount: Pico, excess: Pico)
+    /// It was in the stream already, with the same content; nothing changed.
+    case duplicate
+    /// It is set aside, whole and durable, for a person to look at; its account goes on.
+    case parked(ParkReason)
+}
+
+/// Why an event is set aside.
+package enum ParkReason: String, CaseIterable, Sendable {
+    /// Its id is in the stream with other content.
+    case contentChanged = "content_changed"
+    /// It claims to have happened more than a day from now.
+    case aheadOfClock = "ahead_of_clock"
+    /// Its account does not exist.
+    case unknownAccount = "unknown_account"
+    /// A field is out of its bounds.
+    case malformed
+    /// The database refuses it.
+    case refusedByDatabase = "refused_by_database"
+}
+
+/// Decides what a batch of events does to its accounts: versions, amounts, escrow.
+///
+/// A parked event stops nothing but itself. Its stream goes on, because the events of an account
+/// commute: each carries its own figures, fixed at its admission, and only adds them to sums.
+/// Holding later ones back would leave leases unsettled and refuse a paying customer for one bad
+/// record. What the parked event's lease had set aside moves to `reserved`, so that nobody else
+/// can spend it and the event can still be paid for when it is put right.
+struct Append {
+    /// How far ahead of the database's clock an event may be.
+    static let aheadOfClockMax: Int64 = 24 * 3_600
+
+    private(set) var heads: [AccountID: HeadSummary]
+    private(set) var leases: [LeaseKey: LeaseFigures]
+    /// The content of the ids that are in the streams, those of this batch included.
+    private var present: [EventKey: SHA256Digest]
+    /// What is set aside already: it is answered again, but neither kept nor reserved twice.
+    private let alreadyParked: Set<SHA256Digest>
+    private let now: Instant
+
+    private(set) var placed: [PlacedEvent] = []
+    private(set) var parked: [ParkedEvent] = []
+    private(set) var changedHeads: Set<AccountID> = []
+    private(set) var changedLeases: Set<LeaseKey> = []
+
+    init(
+        heads: [AccountID: HeadSummary],
+        leases: [LeaseKey: LeaseFigures],
+        present: [EventKey: SHA256Digest],
+        alreadyParked: Set<SHA256Digest> = [],
+        now: Instant
+    ) {
+        self.heads = heads
+        self.leases = leases
+        self.present = present
+        self.alreadyParked = alreadyParked
+        self.now = now
+    }
+
+    /// Decides one event.
+    ///
+    /// With `poison`, which is what the database said of it, it is parked.
+    mutating func add(_ hashed: HashedEvent, poison: String? = nil) -> AppendOutcome {
+        let event = hashed.event
+        guard var head = heads[event.account] else {
+            return park(hashed, .unknownAccount, "the account does not exist")
+        }
+        let key = EventKey(account: event.account, event: event.id)
+        if let content = present[key] {
+            if content == hashed.contentHash { return .duplicate }
+            return park(hashed, .contentChanged, "the id is in the stream with other content")
+        }
+        if let poison { return park(hashed, .refusedByDatabase, poison) }
+        if let defect = event.defect { return park(hashed, .malformed, defect) }
+        if event.occurredAt > now.adding(seconds: Self.aheadOfClockMax) {
+            return park(hashed, .aheadOfClock, "it lies more than a day ahead of the clock")
+        }
+
+        let effect = apply(event.body, of: event.account, to: &head)
+        head.version += 1
+        heads[event.account] = head
+        changedHeads.insert(event.account)
+        present[key] = hashed.contentHash
+        placed.append(PlacedEvent(version: head.version, effect: effect, hashed: hashed))
+        return .appended(version: head.version, amount: effect.amount, excess: effect.excess)
+    }
+
+    private mutating func apply(
+        _ body: EventBody,
+        of account: AccountID,
+        to head: inout HeadSummary
+    ) -> EventEffect {
+        switch body {
+        case .usage(let usage):
+            return settle(usage, of: account, head: &head)
+        case .creditGranted(let grant):
+            head.balance += grant.amount
+            head.coverByForce()
+            return EventEffect(amount: grant.amount)
+        case .creditAdjusted(let adjustment):
+            head.balance += adjustment.amount
+            head.coverByForce()
+            return EventEffect(amount: adjustment.amount)
+        case .creditLimitSet(let change):
+            head.creditLimit = change.limit
+            head.coverByForce()
+            return EventEffect(amount: .zero)
+        }
+    }
+
+    /// Takes a charge from its lease, then from what is free; what fits in neither is excess.
+    private mutating func settle(
+        _ usage: Usage,
+        of account: AccountID,
+        head: inout HeadSummary
+    ) -> EventEffect {
+        let due = min(usage.charge, usage.hold)
+        let fromLease = min(due, remaining(of: usage.lease, account))
+        if fromLease > .zero, let lease = usage.lease {
+            let key = LeaseKey(account: account, lease: lease)
+            leases[key]?.settled += fromLease
+            changedLeases.insert(key)
+        }
+        let fromFree = min(due - fromLease, head.free.clampedToZero)
+        let amount = fromLease + fromFree
+        head.balance -= amount
+        head.escrowed -= fromLease
+        head.releaseOverdrawn()
+        return EventEffect(
+            amount: -amount,
+            fromLease: fromLease,
+            excess: usage.excess + usage.charge - amount
+        )
+    }
+
+    private mutating func park(
+        _ hashed: HashedEvent,
+        _ reason: ParkReason,
+        _ message: String
+    ) -> AppendOutcome {
+        if alreadyParked.contains(hashed.contentHash) { return .parked(reason) }
+        let reserved = reason == .contentChanged ? .zero : reserve(hashed.event)
+        parked.append(
+            ParkedEvent(hashed: hashed, reason: reason, message: message, reserved: reserved)
+        )
+        return .parked(reason)
+    }
+
+    /// Moves what the event would have taken from its lease into the head's `reserved`.
+    private mutating func reserve(_ event: Event) -> Pico {
+        guard case .usage(let usage) = event.body, let lease = usage.lease,
+            var head = heads[event.account]
+        else { return .zero }
+        let due = min(usage.charge, usage.hold).clampedToZero
+        let amount = min(due, remaining(of: lease, event.account))
+        guard amount > .zero else { return .zero }
+        let key = LeaseKey(account: event.account, lease: lease)
+        leases[key]?.granted -= amount
+        changedLeases.insert(key)
+        head.escrowed -= amount
+        head.reserved += amount
+        head.releaseOverdrawn()
+        heads[event.account] = head
+        changedHeads.insert(event.account)
+        return amount
+    }
+
+    private func remaining(of lease: LeaseID?, _ account: AccountID) -> Pico {
+        guard let lease, let figures = leases[LeaseKey(account: account, lease: lease)],
+            figures.isOpen
+        else { return .zero }
+        return figures.granted - figures.settled
+    }
+}
+
+/// An event and what it is recognised by.
+struct HashedEvent: Sendable {
+    let event: Event
+    let contentHash: SHA256Digest
+
+    init(_ event: Event) {
+        self.event = event
+        contentHash = EventEncoding.contentHash(event)
+    }
+}
+
+struct EventKey: Hashable {
+    let account: AccountID
+    let event: EventID
+}
+
+struct LeaseKey: Hashable {
+    let account: AccountID
+    let lease: LeaseID
+}
+
+/// What an append has to know of a lease.
+struct LeaseFigures: Hashable, Sendable {
+    var granted: Pico
+    var settled: Pico
+    var isOpen: Bool
+}
+
+/// What an event does to its account.
+struct EventEffect {
+    var amount: Pico
+    /// What of a charge the lease had set aside.
+    var fromLease = Pico.zero
+    var excess = Pico.zero
+}
+
+/// An event that has its place in the stream.
+struct PlacedEvent {
+    let version: Int64
+    let effect: EventEffect
+    let hashed: HashedEvent
+}
+
+/// An event that is set aside.
+struct ParkedEvent {
+    let hashed: HashedEvent
+    let reason: ParkReason
+    let message: String
+    let reserved: Pico
+}
+
+extension HeadSummary {
+    /// What a late charge may take: neither leased nor reserved.
+    var free: Pico { balance + creditLimit + overdrawn - escrowed - reserved }
+
+    /// What the leases hold beyond balance and limit.
+    private var uncovered: Pico { (escrowed - balance - creditLimit).clampedToZero }
+
+    /// After a forced event: what it took beyond balance and limit becomes overdrawn.
+    mutating func coverByForce() { overdrawn = uncovered }
+
+    /// After money came free: nothing stays overdrawn that is covered again.
+    ///
+    /// Never raises it, so that an overspend by our own fault still breaks the CHECK.
+    mutating func releaseOverdrawn() { overdrawn = min(overdrawn, uncovered) }
+}

@@ -1,0 +1,222 @@
+import Digest
+import Postgres
+import Schema
+
+/// One append inside of a READ COMMITTED transaction that its caller begins and commits.
+///
+/// Each step is a statement of its own, so that what it sees is what was committed before the
+/// heads were locked. Done in one statement, the second of two sessions with the same ids would
+/// move the balance for events that it does not insert.
+struct AppendTransaction {
+    private let session: Session
+
+    init(_ session: Session) {
+        self.session = session
+    }
+
+    /// Appends a batch.
+    ///
+    /// With `poison`, its only event is parked for that reason.
+    func run(_ batch: [HashedEvent], poison: String? = nil) throws -> [AppendOutcome] {
+        guard !batch.isEmpty else { return [] }
+        let accounts = Set(batch.map(\.event.account)).sorted()
+        let locked = try lockHeads(accounts)
+        let present = try readPresent(batch)
+        let leases = try readLeases(batch, present: present)
+        func decide(_ alreadyParked: Set<SHA256Digest>) -> (Append, [AppendOutcome]) {
+            var append = Append(
+                heads: locked.heads,
+                leases: leases,
+                present: present,
+                alreadyParked: alreadyParked,
+                now: locked.clock
+            )
+            let outcomes = batch.map { append.add($0, poison: poison) }
+            return (append, outcomes)
+        }
+        var (append, outcomes) = decide([])
+        if !append.parked.isEmpty {
+            let already = try readParked(append.parked)
+            if !already.isEmpty { (append, outcomes) = decide(already) }
+        }
+        try EventColumns(append.placed, currencies: locked.currencies).insert(into: session)
+        try writeHeads(append)
+        try writeLeases(append)
+        try writeParked(append.parked)
+        return outcomes
+    }
+
+    private struct LockedHeads {
+        var heads: [AccountID: HeadSummary] = [:]
+        var currencies: [AccountID: Currency] = [:]
+        var clock = Instant(microseconds: 0)
+    }
+
+    /// Locks in the order of the accounts, which keeps batches from deadlocking each other.
+    private func lockHeads(_ accounts: [AccountID]) throws -> LockedHeads {
+        let rows = try session.execute(
+            """
+            SELECT \(HeadSummary.columns), accounts.currency, clock_timestamp() AS clock
+            FROM account_heads JOIN accounts USING (account_id)
+            WHERE account_id = ANY(\(accounts))
+            ORDER BY account_id
+            FOR UPDATE OF account_heads
+            """
+        )
+        var locked = LockedHeads()
+        locked.heads.reserveCapacity(rows.count)
+        for row in rows {
+            let account = try row.get("account_id", as: AccountID.self)
+            locked.heads[account] = try HeadSummary(row)
+            locked.currencies[account] = try row.get("currency")
+            locked.clock = try row.get("clock")
+        }
+        return locked
+    }
+
+    private func readPresent(_ batch: [HashedEvent]) throws -> [EventKey: SHA256Digest] {
+        // LATERAL with LIMIT keeps to the index whatever the statistics of a new partition say.
+        let rows = try session.execute(
+            """
+            SELECT batch.account_id, batch.event_id, found.content_hash
+            FROM unnest(\(batch.map(\.event.account)), \(batch.map(\.event.id)))
+                AS batch (account_id, event_id)
+            CROSS JOIN LATERAL (
+                SELECT content_hash FROM events
+                WHERE events.account_id = batch.account_id AND events.event_id = batch.event_id
+                LIMIT 1
+            ) AS found
+            """
+        )
+        var present: [EventKey: SHA256Digest] = [:]
+        for row in rows {
+            let key = EventKey(account: try row.get("account_id"), event: try row.get("event_id"))
+            present[key] = try row.get("content_hash", as: SHA256Digest.self)
+        }
+        return present
+    }
+
+    /// Reads the leases that new usage names: the lock of a head covers its leases.
+    private func readLeases(
+        _ batch: [HashedEvent],
+        present: [EventKey: SHA256Digest]
+    ) throws -> [LeaseKey: LeaseFigures] {
+        var keys: Set<LeaseKey> = []
+        for hashed in batch {
+            let event = hashed.event
+            guard case .usage(let usage) = event.body, let lease = usage.lease,
+                present[EventKey(account: event.account, event: event.id)] == nil
+            else { continue }
+            keys.insert(LeaseKey(account: event.account, lease: lease))
+        }
+        guard !keys.isEmpty else { return [:] }
+        let ordered = Array(keys)
+        let rows = try session.execute(
+            """
+            SELECT batch.account_id, batch.lease_id, found.*
+            FROM unnest(\(ordered.map(\.account)), \(ordered.map(\.lease)))
+                AS batch (account_id, lease_id)
+            CROSS JOIN LATERAL (
+                SELECT granted, settled, state = 'open' AS is_open FROM leases
+                WHERE leases.account_id = batch.account_id AND leases.lease_id = batch.lease_id
+                LIMIT 1
+            ) AS found
+            """
+        )
+        var leases: [LeaseKey: LeaseFigures] = [:]
+        for row in rows {
+            let key = LeaseKey(account: try row.get("account_id"), lease: try row.get("lease_id"))
+            leases[key] = LeaseFigures(
+                granted: try row.get("granted"),
+                settled: try row.get("settled"),
+                isOpen: try row.get("is_open")
+            )
+        }
+        return leases
+    }
+
+    private func readParked(_ parked: [ParkedEvent]) throws -> Set<SHA256Digest> {
+        let rows = try session.execute(
+            """
+            SELECT content_hash FROM parked_events
+            WHERE (account_id, event_id, content_hash) IN (
+                SELECT * FROM unnest(\(parked.map(\.hashed.event.account)),
+                    \(parked.map(\.hashed.event.id)), \(parked.map(\.hashed.contentHash))))
+            """
+        )
+        return Set(try rows.map { try $0.get("content_hash", as: SHA256Digest.self) })
+    }
+
+    private func writeHeads(_ append: Append) throws {
+        let changed = append.changedHeads.compactMap { account in
+            append.heads[account].map { (account, $0) }
+        }
+        guard !changed.isEmpty else { return }
+        _ = try session.execute(
+            """
+            UPDATE account_heads SET version = batch.version, balance = batch.balance,
+                credit_limit = batch.credit_limit, escrowed = batch.escrowed,
+                reserved = batch.reserved, overdrawn = batch.overdrawn
+            FROM unnest(\(changed.map(\.0)), \(changed.map(\.1.version)),
+                    \(changed.map(\.1.balance)), \(changed.map(\.1.creditLimit)),
+                    \(changed.map(\.1.escrowed)), \(changed.map(\.1.reserved)),
+                    \(changed.map(\.1.overdrawn)))
+                AS batch (account_id, version, balance, credit_limit, escrowed, reserved, overdrawn)
+            WHERE account_heads.account_id = batch.account_id
+            """
+        )
+    }
+
+    private func writeLeases(_ append: Append) throws {
+        let changed = append.changedLeases.compactMap { key in
+            append.leases[key].map { (key, $0) }
+        }
+        guard !changed.isEmpty else { return }
+        _ = try session.execute(
+            """
+            UPDATE leases SET granted = batch.granted, settled = batch.settled
+            FROM unnest(\(changed.map(\.0.account)), \(changed.map(\.0.lease)),
+                    \(changed.map(\.1.granted)), \(changed.map(\.1.settled)))
+                AS batch (account_id, lease_id, granted, settled)
+            WHERE leases.account_id = batch.account_id AND leases.lease_id = batch.lease_id
+            """
+        )
+    }
+
+    private func writeParked(_ parked: [ParkedEvent]) throws {
+        guard !parked.isEmpty else { return }
+        let payloads = parked.map { Bytea(EventEncoding.encode($0.hashed.event)) }
+        _ = try session.execute(
+            """
+            INSERT INTO parked_events
+                (account_id, event_id, content_hash, payload, reason, message, reserved)
+            SELECT * FROM unnest(\(parked.map(\.hashed.event.account)),
+                \(parked.map(\.hashed.event.id)), \(parked.map(\.hashed.contentHash)),
+                \(payloads), \(parked.map(\.reason.rawValue)), \(parked.map(\.message)),
+                \(parked.map(\.reserved)))
+            ON CONFLICT DO NOTHING
+            """
+        )
+    }
+}
+
+extension HeadSummary {
+    /// The columns that `init(_:)` reads, of `account_heads`.
+    static let columns: SQL = """
+        account_heads.account_id, account_heads.status, account_heads.version,
+        account_heads.balance, account_heads.credit_limit, account_heads.escrowed,
+        account_heads.reserved, account_heads.overdrawn
+        """
+
+    init(_ row: Row) throws(PostgresError) {
+        self.init(
+            version: try row.get("version"),
+            balance: try row.get("balance"),
+            creditLimit: try row.get("credit_limit"),
+            escrowed: try row.get("escrowed"),
+            reserved: try row.get("reserved"),
+            overdrawn: try row.get("overdrawn"),
+            isSuspended: try row.get("status", as: String.self) != "active"
+        )
+    }
+}

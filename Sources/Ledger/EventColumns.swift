@@ -1,0 +1,170 @@
+import Digest
+import Postgres
+import Schema
+
+/// A batch of placed events turned into columns, as one INSERT takes it.
+struct EventColumns {
+    private var account: [AccountID] = []
+    private var version: [Int64] = []
+    private var id: [EventID] = []
+    private var kind: [EventKind] = []
+    private var occurredAt: [Instant] = []
+    private var amount: [Pico] = []
+    private var contentHash: [SHA256Digest] = []
+    private var currency: [Currency?] = []
+    private var request: [RequestID?] = []
+    private var lease: [LeaseID?] = []
+    private var key: [KeyID?] = []
+    private var project: [ProjectID?] = []
+    private var admittedAt: [Instant?] = []
+    private var model: [String?] = []
+    private var upstream: [String?] = []
+    private var upstreamModel: [String?] = []
+    private var endpoint: [Endpoint?] = []
+    private var streamed: [Bool?] = []
+    private var serviceTier: [ServiceTier?] = []
+    private var contextThreshold: [Int32?] = []
+    /// In the order of `countColumns`.
+    private var counts = [[Int32?]](repeating: [], count: 10)
+    private var latency: [Int64?] = []
+    private var firstByte: [Int64?] = []
+    private var status: [Int32?] = []
+    private var outcome: [UsageOutcome?] = []
+    private var source: [UsageSource?] = []
+    private var priceVersion: [Int64?] = []
+    private var hold: [Int64?] = []
+    private var charge: [Int64?] = []
+    private var fromLease: [Int64?] = []
+    private var excess: [Int64?] = []
+    private var upstreamCost: [Int64?] = []
+    private var data: [JSONText?] = []
+
+    private static let countColumns: SQL = """
+        input_tokens, cache_read_tokens, cache_write_short_tokens, cache_write_long_tokens,
+        audio_input_tokens, image_input_tokens, output_tokens, audio_output_tokens,
+        reasoning_tokens, web_searches
+        """
+
+    init(_ placed: [PlacedEvent], currencies: [AccountID: Currency]) {
+        for placed in placed {
+            let event = placed.hashed.event
+            account.append(event.account)
+            version.append(placed.version)
+            id.append(event.id)
+            kind.append(event.body.kind)
+            occurredAt.append(event.occurredAt)
+            amount.append(placed.effect.amount)
+            contentHash.append(placed.hashed.contentHash)
+            if case .usage(let usage) = event.body {
+                append(usage, placed.effect)
+                currency.append(usage.upstreamCost == nil ? nil : currencies[event.account])
+                data.append(nil)
+            } else {
+                append(nil, placed.effect)
+                currency.append(nil)
+                data.append(event.body.data)
+            }
+        }
+    }
+
+    /// Appends a call's columns, or NULLs.
+    private mutating func append(_ usage: Usage?, _ effect: EventEffect) {
+        request.append(usage?.request)
+        lease.append(usage?.lease)
+        key.append(usage?.key)
+        project.append(usage?.project)
+        admittedAt.append(usage?.admittedAt)
+        model.append(usage?.model)
+        upstream.append(usage?.upstream)
+        upstreamModel.append(usage?.upstreamModel)
+        endpoint.append(usage?.endpoint)
+        streamed.append(usage?.isStreamed)
+        serviceTier.append(usage?.serviceTier)
+        contextThreshold.append(usage?.contextTier.threshold)
+        let tokens = usage?.tokens
+        for (index, count) in [
+            tokens?.input, tokens?.cacheRead, tokens?.cacheWriteShort, tokens?.cacheWriteLong,
+            tokens?.audioInput, tokens?.imageInput, tokens?.output, tokens?.audioOutput,
+            tokens?.reasoning, usage?.webSearches,
+        ].enumerated() {
+            // Bounded far below by `Event.defect`.
+            counts[index].append(count.map { Int32($0) })
+        }
+        latency.append(usage?.latencyMilliseconds)
+        firstByte.append(usage?.firstByteMilliseconds)
+        status.append((usage?.status).map { Int32($0) })
+        outcome.append(usage?.outcome)
+        source.append(usage?.source)
+        priceVersion.append(usage?.priceVersion.number)
+        hold.append(usage?.hold.int64)
+        charge.append(usage?.charge.int64)
+        fromLease.append(usage == nil ? nil : effect.fromLease.int64)
+        excess.append(usage == nil ? nil : effect.excess.int64)
+        upstreamCost.append(usage?.upstreamCost?.int64)
+    }
+
+    /// Inserts the rows: never ON CONFLICT, for a conflict here would be a fault to be seen.
+    func insert(into session: Session) throws {
+        guard !account.isEmpty else { return }
+        _ = try session.execute(
+            """
+            INSERT INTO events (account_id, version, event_id, kind, occurred_at, amount_pico,
+                content_hash, upstream_cost_currency, request_id, lease_id, key_id, project_id,
+                admitted_at, model, upstream, upstream_model, endpoint, streamed, service_tier,
+                context_threshold, \(Self.countColumns), latency_ms, first_byte_ms, status,
+                outcome, usage_source, price_version, hold_pico, charge_pico, from_lease_pico,
+                excess_pico, upstream_cost_pico, data, recorded_at)
+            SELECT *, statement_timestamp() FROM unnest(\(account), \(version), \(id), \(kind),
+                \(occurredAt), \(amount), \(contentHash), \(currency), \(request), \(lease),
+                \(key), \(project), \(admittedAt), \(model), \(upstream), \(upstreamModel),
+                \(endpoint), \(streamed), \(serviceTier), \(contextThreshold), \(counts[0]),
+                \(counts[1]), \(counts[2]), \(counts[3]), \(counts[4]), \(counts[5]),
+                \(counts[6]), \(counts[7]), \(counts[8]), \(counts[9]), \(latency), \(firstByte),
+                \(status), \(outcome), \(source), \(priceVersion), \(hold), \(charge),
+                \(fromLease), \(excess), \(upstreamCost), \(data))
+            """
+        )
+    }
+}
+
+extension EventBody {
+    /// What the column `data` holds; nil for usage, which has columns of its own.
+    fileprivate var data: JSONText? {
+        switch self {
+        case .usage: nil
+        case .creditGranted(let grant):
+            JSONText.object([
+                ("grant", grant.grant.description), ("kind", grant.kind.rawValue),
+                ("reference", grant.reference),
+            ])
+        case .creditAdjusted(let adjustment):
+            JSONText.object([("reason", adjustment.reason)])
+        case .creditLimitSet(let change):
+            JSONText.object([("limit_pico", String(change.limit.units))])
+        }
+    }
+}
+
+extension JSONText {
+    /// An object of strings and nulls.
+    fileprivate static func object(_ members: [(name: String, value: String?)]) -> JSONText {
+        let texts = members.map { "\(quoted($0.name)): \($0.value.map(quoted) ?? "null")" }
+        return JSONText("{\(texts.joined(separator: ", "))}")
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\":
+                quoted += "\\"
+                quoted.unicodeScalars.append(scalar)
+            case "\u{0}"..."\u{1f}":
+                let digits = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}

@@ -1,0 +1,167 @@
+import Schema
+
+/// Why bytes are no event.
+package enum EventDecodingError: Error, Hashable, Sendable {
+    /// Written by a newer Farebox.
+    case unknownVersion(UInt8)
+    /// The bytes end within a field.
+    case truncated
+    /// Text that is not UTF-8.
+    case malformedText
+    /// An optional's mark, or a name of a closed list, that version 1 does not have.
+    case unknownValue
+    /// Bytes behind the end.
+    case trailingBytes
+}
+
+extension EventEncoding {
+    /// Reads canonical bytes; encoding the result gives the same bytes again.
+    package static func decode(_ bytes: [UInt8]) throws(EventDecodingError) -> Event {
+        var reader = EventReader(bytes)
+        let version = try reader.integer(UInt8.self)
+        guard version == Self.version else { throw .unknownVersion(version) }
+        let kind = try reader.name(EventKind.self)
+        let account: AccountID = try reader.identifier()
+        let id: EventID = try reader.identifier()
+        let occurredAt = Instant(microseconds: try reader.integer())
+        let body: EventBody
+        switch kind {
+        case .usage:
+            body = .usage(try reader.usage())
+        case .creditGranted:
+            body = .creditGranted(
+                CreditGranted(
+                    grant: try reader.identifier(),
+                    kind: try reader.name(),
+                    amount: try reader.pico(),
+                    reference: try reader.isPresent() ? try reader.text() : nil
+                )
+            )
+        case .creditAdjusted:
+            body = .creditAdjusted(
+                CreditAdjusted(amount: try reader.pico(), reason: try reader.text())
+            )
+        case .creditLimitSet:
+            body = .creditLimitSet(CreditLimitSet(limit: try reader.pico()))
+        }
+        guard reader.isAtEnd else { throw .trailingBytes }
+        return Event(account: account, id: id, occurredAt: occurredAt, body: body)
+    }
+}
+
+/// Takes fields from canonical bytes, front to back.
+private struct EventReader {
+    private let bytes: [UInt8]
+    private var offset = 0
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    var isAtEnd: Bool { offset == bytes.count }
+
+    mutating func usage() throws(EventDecodingError) -> Usage {
+        let request: RequestID = try identifier()
+        let lease: LeaseID? = try isPresent() ? try identifier() : nil
+        let key: KeyID = try identifier()
+        let project: ProjectID = try identifier()
+        let admittedAt = Instant(microseconds: try integer())
+        let (model, upstream, upstreamModel) = (try text(), try text(), try text())
+        let endpoint: Endpoint = try name()
+        let isStreamed = try isPresent()
+        let serviceTier: ServiceTier = try name()
+        let contextTier = ContextTier(threshold: try integer())
+        let tokens = try self.tokens()
+        let webSearches = try integer(Int64.self)
+        let latency = try integer(Int64.self)
+        let firstByte: Int64? = try isPresent() ? try integer() : nil
+        let status = try integer(Int64.self)
+        let outcome: UsageOutcome = try name()
+        let source: UsageSource = try name()
+        let priceVersion = PriceVersion(try integer())
+        var usage = Usage(
+            request: request,
+            lease: lease,
+            key: key,
+            project: project,
+            admittedAt: admittedAt,
+            model: model,
+            upstream: upstream,
+            upstreamModel: upstreamModel,
+            endpoint: endpoint,
+            isStreamed: isStreamed,
+            priceVersion: priceVersion,
+            hold: try pico()
+        )
+        usage.serviceTier = serviceTier
+        usage.contextTier = contextTier
+        usage.tokens = tokens
+        usage.webSearches = webSearches
+        usage.latencyMilliseconds = latency
+        usage.firstByteMilliseconds = firstByte
+        usage.status = Int(status)
+        usage.outcome = outcome
+        usage.source = source
+        usage.charge = try pico()
+        usage.excess = try pico()
+        usage.upstreamCost = try isPresent() ? try pico() : nil
+        return usage
+    }
+
+    mutating func tokens() throws(EventDecodingError) -> TokenUsage {
+        var tokens = TokenUsage()
+        tokens.input = try integer()
+        tokens.cacheRead = try integer()
+        tokens.cacheWriteShort = try integer()
+        tokens.cacheWriteLong = try integer()
+        tokens.audioInput = try integer()
+        tokens.imageInput = try integer()
+        tokens.output = try integer()
+        tokens.audioOutput = try integer()
+        tokens.reasoning = try integer()
+        return tokens
+    }
+
+    mutating func integer<Value: FixedWidthInteger>(
+        _ type: Value.Type = Value.self
+    ) throws(EventDecodingError) -> Value {
+        let count = MemoryLayout<Value>.size
+        guard bytes.count - offset >= count else { throw .truncated }
+        defer { offset += count }
+        let value = bytes.withUnsafeBytes {
+            $0.loadUnaligned(fromByteOffset: offset, as: Value.self)
+        }
+        return Value(bigEndian: value)
+    }
+
+    mutating func identifier<Entity>() throws(EventDecodingError) -> Identifier<Entity> {
+        Identifier(high: try integer(), low: try integer())
+    }
+
+    mutating func pico() throws(EventDecodingError) -> Pico { Pico(try integer()) }
+
+    mutating func text() throws(EventDecodingError) -> String {
+        let count = Int(try integer(UInt32.self))
+        guard bytes.count - offset >= count else { throw .truncated }
+        defer { offset += count }
+        guard let text = String(validating: bytes[offset..<(offset + count)], as: UTF8.self) else {
+            throw .malformedText
+        }
+        return text
+    }
+
+    mutating func name<Name: RawRepresentable<String>>(
+        _ type: Name.Type = Name.self
+    ) throws(EventDecodingError) -> Name {
+        guard let name = Name(rawValue: try text()) else { throw .unknownValue }
+        return name
+    }
+
+    mutating func isPresent() throws(EventDecodingError) -> Bool {
+        switch try integer(UInt8.self) {
+        case 0: false
+        case 1: true
+        default: throw .unknownValue
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Digest
+import Schema
+
+/// The canonical bytes of an event: what is hashed, what the journal keeps, what a seal covers.
+///
+/// One version byte, then every field in a fixed order: integers big-endian, text in UTF-8 behind
+/// its length, optionals behind a byte that is 0 or 1. Equal events have equal bytes, for ever: a
+/// field is added by a new version, never to an old one.
+package enum EventEncoding {
+    /// The version that is written.
+    package static let version: UInt8 = 1
+
+    /// The bytes of an event as its producer states it.
+    package static func encode(_ event: Event) -> [UInt8] {
+        var writer = EventWriter()
+        writer.write(version)
+        writer.write(event.body.kind.rawValue)
+        writer.write(event.account)
+        writer.write(event.id)
+        writer.write(event.occurredAt.microseconds)
+        switch event.body {
+        case .usage(let usage):
+            writer.write(usage)
+        case .creditGranted(let grant):
+            writer.write(grant.grant)
+            writer.write(grant.kind.rawValue)
+            writer.write(grant.amount)
+            writer.write(optional: grant.reference) { $0.write($1) }
+        case .creditAdjusted(let adjustment):
+            writer.write(adjustment.amount)
+            writer.write(adjustment.reason)
+        case .creditLimitSet(let change):
+            writer.write(change.limit)
+        }
+        return writer.bytes
+    }
+
+    /// SHA-256 of the canonical bytes: what an event is recognised by when it comes again.
+    package static func contentHash(_ event: Event) -> SHA256Digest {
+        SHA256.hash(encode(event))
+    }
+}
+
+/// Appends fields in their canonical form.
+private struct EventWriter {
+    private(set) var bytes: [UInt8] = []
+
+    init() {
+        // A call with names of ordinary length fits.
+        bytes.reserveCapacity(512)
+    }
+
+    mutating func write(_ usage: Usage) {
+        write(usage.request)
+        write(optional: usage.lease) { $0.write($1) }
+        write(usage.key)
+        write(usage.project)
+        write(usage.admittedAt.microseconds)
+        write(usage.model)
+        write(usage.upstream)
+        write(usage.upstreamModel)
+        write(usage.endpoint.rawValue)
+        write(usage.isStreamed ? 1 : 0 as UInt8)
+        write(usage.serviceTier.rawValue)
+        write(usage.contextTier.threshold)
+        write(usage.tokens)
+        write(usage.webSearches)
+        write(usage.latencyMilliseconds)
+        write(optional: usage.firstByteMilliseconds) { $0.write($1) }
+        write(Int64(usage.status))
+        write(usage.outcome.rawValue)
+        write(usage.source.rawValue)
+        write(usage.priceVersion.number)
+        write(usage.hold)
+        write(usage.charge)
+        write(usage.excess)
+        write(optional: usage.upstreamCost) { $0.write($1) }
+    }
+
+    mutating func write(_ tokens: TokenUsage) {
+        write(tokens.input)
+        write(tokens.cacheRead)
+        write(tokens.cacheWriteShort)
+        write(tokens.cacheWriteLong)
+        write(tokens.audioInput)
+        write(tokens.imageInput)
+        write(tokens.output)
+        write(tokens.audioOutput)
+        write(tokens.reasoning)
+    }
+
+    mutating func write(_ value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func write<Entity>(_ identifier: Identifier<Entity>) {
+        write(identifier.high)
+        write(identifier.low)
+    }
+
+    mutating func write(_ amount: Pico) { write(amount.units) }
+
+    mutating func write(_ text: String) {
+        write(UInt32(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+    }
+
+    mutating func write<Value>(optional value: Value?, _ write: (inout Self, Value) -> Void) {
+        guard let value else { return self.write(0 as UInt8) }
+        self.write(1 as UInt8)
+        write(&self, value)
+    }
+}

@@ -1,0 +1,130 @@
+import Schema
+
+/// A lease as the database keeps it.
+struct LeaseRow: Hashable, Sendable {
+    var granted: Pico
+    var settled: Pico
+    var isOpen: Bool
+    /// The last operation and what it granted or returned.
+    var opSequence: Int64
+    var opKind: LeaseOperation.Kind
+    var opResult: Pico
+
+    var remaining: Pico { granted - settled }
+}
+
+/// Decides an operation on a lease, given the head and the lease as they are under its lock.
+struct LeaseOperation: Hashable, Sendable {
+    enum Kind: String, CaseIterable, Sendable {
+        case acquire
+        case giveBack = "give_back"
+    }
+
+    /// What is to be written; nil for a repeat and for a closed lease, which change nothing.
+    struct Change: Hashable, Sendable {
+        var head: HeadSummary
+        var lease: LeaseRow
+    }
+
+    /// What was granted or returned.
+    let result: Pico
+    let isLeaseClosed: Bool
+    let change: Change?
+
+    /// Grants between `least` and `want` out of what is available, or records a refusal.
+    ///
+    /// A refusal is recorded as well: its repeat must not find money that came meanwhile, for
+    /// the first attempt may yet be on its way.
+    static func acquire(
+        _ request: AcquireRequest,
+        head: HeadSummary,
+        lease: LeaseRow?
+    ) throws(LedgerError) -> LeaseOperation {
+        guard request.least > .zero, request.want >= request.least, request.want <= .balanceMax
+        else { throw LedgerError(.invalid, "an acquisition of impossible bounds") }
+        if let known = try recorded(.acquire, request.opSequence, lease) { return known }
+        let available = head.available
+        let granted = available < request.least ? .zero : min(request.want, available)
+        var head = head
+        head.escrowed += granted
+        var changed =
+            lease
+            ?? LeaseRow(
+                granted: .zero,
+                settled: .zero,
+                isOpen: true,
+                opSequence: 0,
+                opKind: .acquire,
+                opResult: .zero
+            )
+        changed.granted += granted
+        changed.record(.acquire, request.opSequence, granted)
+        return LeaseOperation(
+            result: granted,
+            isLeaseClosed: false,
+            change: Change(head: head, lease: changed)
+        )
+    }
+
+    /// Returns a part, or closes the lease and returns all that is left.
+    static func giveBack(
+        _ request: GiveBackRequest,
+        head: HeadSummary,
+        lease: LeaseRow
+    ) throws(LedgerError) -> LeaseOperation {
+        if let known = try recorded(.giveBack, request.opSequence, lease) { return known }
+        let returned = request.closes ? lease.remaining : request.amount
+        guard returned >= .zero, returned <= lease.remaining else {
+            throw LedgerError(
+                .invalid,
+                "a return of \(returned) from a lease with \(lease.remaining) left"
+            )
+        }
+        var (head, changed) = (head, lease)
+        head.escrowed -= returned
+        head.releaseOverdrawn()
+        changed.granted -= returned
+        changed.isOpen = !request.closes
+        changed.record(.giveBack, request.opSequence, returned)
+        return LeaseOperation(
+            result: returned,
+            isLeaseClosed: request.closes,
+            change: Change(head: head, lease: changed)
+        )
+    }
+
+    /// The answer to a repeat, or to any operation on a closed lease; nil for the next operation.
+    private static func recorded(
+        _ kind: Kind,
+        _ opSequence: Int64,
+        _ lease: LeaseRow?
+    ) throws(LedgerError) -> LeaseOperation? {
+        if let lease, opSequence == lease.opSequence, kind == lease.opKind {
+            return LeaseOperation(
+                result: lease.opResult,
+                isLeaseClosed: !lease.isOpen,
+                change: nil
+            )
+        }
+        if let lease, !lease.isOpen {
+            return LeaseOperation(result: .zero, isLeaseClosed: true, change: nil)
+        }
+        let next = (lease?.opSequence ?? 0) + 1
+        guard opSequence == next else {
+            throw LedgerError(.outOfSequence, "operation \(opSequence) where \(next) is next")
+        }
+        return nil
+    }
+}
+
+extension LeaseRow {
+    fileprivate mutating func record(
+        _ kind: LeaseOperation.Kind,
+        _ opSequence: Int64,
+        _ result: Pico
+    ) {
+        self.opSequence = opSequence
+        opKind = kind
+        opResult = result
+    }
+}

@@ -1,0 +1,78 @@
+import Postgres
+
+extension Database {
+    /// Runs a transaction and gives its failures the ledger's words.
+    func ledgerTransaction<Value: Sendable>(
+        _ body: @escaping @Sendable (Session) throws -> Value
+    ) async throws(LedgerError) -> Value {
+        do {
+            return try await transaction(.readCommitted, body)
+        } catch {
+            throw LedgerError(error)
+        }
+    }
+
+    /// Runs statements that only read, and gives their failures the ledger's words.
+    func ledgerRead<Value: Sendable>(
+        _ body: @escaping @Sendable (Session) throws -> Value
+    ) async throws(LedgerError) -> Value {
+        do {
+            return try await read(body)
+        } catch {
+            throw LedgerError(error)
+        }
+    }
+
+    /// Runs a transaction that may be repeated with the same identifiers, and repeats it, within
+    /// bounds, while its outcome is unknown or it met others in a deadlock.
+    ///
+    /// "Already there" is what the repeat then finds, and its own commit makes that durable.
+    func repeatableTransaction<Value: Sendable>(
+        _ body: @escaping @Sendable (Session) throws -> Value
+    ) async throws -> Value {
+        var pause = Duration.milliseconds(20)
+        for _ in 1..<repetitionsMax {
+            do {
+                return try await transaction(.readCommitted, body)
+            } catch let error as PostgresError where error.isWorthRepeating {
+                try await Task.sleep(for: pause)
+                pause *= 2
+            }
+        }
+        return try await transaction(.readCommitted, body)
+    }
+}
+
+private let repetitionsMax = 6
+
+extension PostgresError {
+    fileprivate var isWorthRepeating: Bool {
+        code == .commitOutcomeUnknown || sqlState == .deadlockDetected
+            || sqlState == .serializationFailure
+    }
+}
+
+extension LedgerError {
+    /// Takes over the ledger's own errors and translates those of the database.
+    init(_ error: any Error) {
+        switch error {
+        case let error as LedgerError: self = error
+        case let error as PostgresError: self.init(error)
+        case is CancellationError: self.init(.unavailable, "cancelled before anything was done")
+        default: self.init(.corrupt, "\(error)")
+        }
+    }
+
+    private init(_ error: PostgresError) {
+        let code: Code =
+            switch error.code {
+            case .commitOutcomeUnknown: .outcomeUnknown
+            case .connectFailed, .connectionLost, .queueTimedOut, .queueFull, .closed: .unavailable
+            case .server(let state) where state == .uniqueViolation: .conflict
+            case .server where error.fault == .caller: .refused
+            case .server where error.fault == .database: .unavailable
+            case .server, .decoding, .malformedURL, .misuse: .corrupt
+            }
+        self.init(code, "\(error)")
+    }
+}
