@@ -79,6 +79,7 @@ let targets: [Target] = [
         name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport",
         swiftSettings: settings),
     tests("Schema"),
+    tests("Curl", "EventLoop"),
     tests("Billing", "Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("Postgres", "TestSupport"),
     tests("Digest"),

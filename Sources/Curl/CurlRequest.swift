@@ -1,0 +1,136 @@
+/// One HTTP request to an upstream.
+package struct CurlRequest: Sendable {
+    /// An upper-case method token, such as `POST`.
+    package var method: String
+    /// An absolute `http://` or `https://` URL without credentials and without a fragment.
+    package var url: String
+    /// Fields in order; those of framing and connection belong to the transfer and are refused.
+    package var fields: [(name: String, value: String)]
+    /// The whole body; empty sends none, except that POST, PUT and PATCH say `content-length: 0`.
+    package var body: [UInt8]
+    package var timeouts: CurlTimeouts
+    /// A PEM file that replaces the system's certificate authorities for this request.
+    package var caFile: String?
+    /// Where reading from the upstream pauses until `CurlResponse.next()` takes what is buffered.
+    ///
+    /// One read of curl's (16 KiB) is taken even when it alone is larger.
+    package var bufferBytesMax: Int
+
+    package init(
+        method: String,
+        url: String,
+        fields: [(name: String, value: String)] = [],
+        body: [UInt8] = [],
+        timeouts: CurlTimeouts = CurlTimeouts(),
+        caFile: String? = nil,
+        bufferBytesMax: Int = 65_536
+    ) {
+        self.method = method
+        self.url = url
+        self.fields = fields
+        self.body = body
+        self.timeouts = timeouts
+        self.caFile = caFile
+        self.bufferBytesMax = bufferBytesMax
+    }
+}
+
+/// How long a transfer may take, part by part; nil waits without end.
+package struct CurlTimeouts: Hashable, Sendable {
+    /// From `send` to a usable connection: waiting for one, name lookup, TCP and TLS.
+    package var connect: Duration
+    /// From a usable connection to the end of the response head; interim heads do not end it.
+    package var firstByte: Duration?
+    /// Between two reads of the body, not counted while the reader's slowness pauses the transfer.
+    package var idle: Duration?
+    /// From `send` to the last byte received.
+    package var total: Duration?
+
+    package init(
+        connect: Duration = .seconds(10),
+        firstByte: Duration? = .seconds(120),
+        idle: Duration? = .seconds(120),
+        total: Duration? = nil
+    ) {
+        self.connect = connect
+        self.firstByte = firstByte
+        self.idle = idle
+        self.total = total
+    }
+}
+
+extension CurlRequest {
+    /// Whether sending it twice means no more than sending it once (RFC 9110 §9.2.2).
+    var isIdempotent: Bool {
+        switch method {
+        case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE": true
+        default: false
+        }
+    }
+
+    /// Whether a body is announced, be it empty.
+    var sendsBody: Bool {
+        !body.isEmpty || method == "POST" || method == "PUT" || method == "PATCH"
+    }
+
+    var isSecure: Bool { url.utf8.starts(with: "https://".utf8) }
+
+    /// What makes the request unfit to be sent, in words that quote nothing of it; nil when fit.
+    var flaw: String? {
+        if method.utf8.isEmpty || !method.utf8.allSatisfy({ 0x41...0x5a ~= $0 }) {
+            return "the method is not a word of upper-case letters"
+        }
+        if !isSecure && !url.utf8.starts(with: "http://".utf8) {
+            return "the URL starts with neither http:// nor https://"
+        }
+        if !url.utf8.allSatisfy({ 0x21...0x7e ~= $0 && $0 != UInt8(ascii: "#") }) {
+            return "the URL holds a byte that must be percent-encoded, or a fragment"
+        }
+        for (name, value) in fields {
+            if let flaw = fieldFlaw(name, value) { return flaw }
+        }
+        if bufferBytesMax <= 0 { return "the buffer has no room" }
+        if timeouts.connect <= .zero { return "the connect timeout is not positive" }
+        return nil
+    }
+}
+
+/// Fields that curl or this module decides, because framing and reuse hang on them.
+private let reservedNames: Set<String> = [
+    "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade",
+]
+
+private func fieldFlaw(_ name: String, _ value: String) -> String? {
+    if name.utf8.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
+        return "a field name is not a token"
+    }
+    if !value.utf8.allSatisfy(isFieldValueByte) {
+        return "a field value holds a control character"
+    }
+    // All reserved names are short; lower-casing is only paid for where it can matter.
+    if name.utf8.count <= 17, reservedNames.contains(name.lowercased()) {
+        return "a field is reserved to the transfer"
+    }
+    return nil
+}
+
+/// Whether the byte may stand in a field name or method (RFC 9110 §5.6.2).
+func isTokenByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"),
+        UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
+        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"),
+        UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
+        true
+    default: false
+    }
+}
+
+/// Whether the byte may stand in a field value: no control character but the tab.
+func isFieldValueByte(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte != 0x7f || byte == 0x09
+}
