@@ -86,6 +86,7 @@ let targets: [Target] = [
     tests("Formats", "Schema"),
     tests("Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("EventLoop"),
+    tests("HTTPServer", "EventLoop"),
     tests("Journal"),
 ]
 

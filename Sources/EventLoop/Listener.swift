@@ -27,17 +27,28 @@ package final class Listener {
     /// Binds and listens; connections wait in the backlog until `accept`.
     ///
     /// With `reusePort` several loops listen on the same address, each with a queue of its own.
+    /// The buffers cap what the kernel holds for each accepted socket (it counts twice as much);
+    /// nil lets it grow to megabytes.
     package init(
         loop: EventLoop,
         address: SocketAddress,
         reusePort: Bool,
-        backlog: Int32 = 1_024
+        backlog: Int32 = 1_024,
+        sendBufferBytes: Int? = nil,
+        receiveBufferBytes: Int? = nil
     ) throws(SystemError) {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
         descriptor = socket(address.family, type, 0)
         guard descriptor >= 0 else { throw SystemError.last("socket") }
         self.loop = loop
         do throws(SystemError) {
+            // Accepted sockets inherit these.
+            if let bytes = sendBufferBytes {
+                try Self.set(descriptor, SOL_SOCKET, SO_SNDBUF, Int32(clamping: bytes))
+            }
+            if let bytes = receiveBufferBytes {
+                try Self.set(descriptor, SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
+            }
             boundAddress = try Self.listen(descriptor, address, reusePort, backlog)
         } catch {
             Glibc.close(descriptor)
@@ -69,11 +80,12 @@ package final class Listener {
     private static func set(
         _ descriptor: Int32,
         _ level: Int32,
-        _ option: Int32
+        _ option: Int32,
+        _ value: Int32 = 1
     ) throws(SystemError) {
-        var one: Int32 = 1
+        var value = value
         let size = socklen_t(MemoryLayout<Int32>.size)
-        guard setsockopt(descriptor, level, option, &one, size) == 0 else {
+        guard setsockopt(descriptor, level, option, &value, size) == 0 else {
             throw SystemError.last("setsockopt")
         }
     }

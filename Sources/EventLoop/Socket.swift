@@ -80,23 +80,6 @@ package final class Socket {
         throw SystemError.last("send")
     }
 
-    // MARK: Options
-
-    /// Caps what the kernel buffers for sending, in bytes, of which it counts twice.
-    package func setSendBuffer(bytes: Int) {
-        setOption(SOL_SOCKET, SO_SNDBUF, Int32(clamping: bytes))
-    }
-
-    /// Caps what the kernel buffers for receiving, in bytes, of which it counts twice.
-    package func setReceiveBuffer(bytes: Int) {
-        setOption(SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
-    }
-
-    private func setOption(_ level: Int32, _ name: Int32, _ value: Int32) {
-        var value = value
-        setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size))
-    }
-
     // MARK: The end
 
     /// Tells the peer that nothing more will come; what it sends can still be read.
