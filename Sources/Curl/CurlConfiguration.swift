@@ -26,8 +26,9 @@ package struct CurlConfiguration: Sendable {
     package var resendWindow: Duration = .milliseconds(500)
     /// Whether HTTP/2 is offered to `https` upstreams.
     ///
-    /// Off, because curl 7.88 stops reading a whole HTTP/2 connection while one of its streams is
-    /// paused with more data on the way: one slow reader would stall every call that shares it.
+    /// Off, because a pause bounds nothing there: curl 7.88 reads on for the other streams of the
+    /// connection and holds what comes for the paused ones, up to 32 MiB each. Measured with four
+    /// paused streams: 40 to 190 MB held, and 30 to 100 ms for a request beside them, not 0.6.
     package var offersHTTP2 = false
 
     package init() {}
