@@ -38,7 +38,9 @@ final class TestClient {
         let size = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
-        try #require(address.withUnsafeAddress { connect(descriptor, $0, $1) } == 0)
+        guard address.withUnsafeAddress({ connect(descriptor, $0, $1) }) == 0 else {
+            throw SystemError.last("connect")
+        }
     }
 
     deinit { close() }

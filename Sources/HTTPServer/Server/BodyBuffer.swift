@@ -4,14 +4,14 @@ struct BodyBuffer {
     private var bytes: [UInt8] = []
     /// The bytes that came, kept or not.
     private(set) var receivedCount = 0
-    private(set) var isComplete: Bool
+    /// Whether the request has ended; one without a body, too, ends by an event of its own.
+    private(set) var isComplete = false
     private(set) var failure: HTTPBodyError?
     /// Nobody wants the bytes any more.
     private var isDiscarding = false
 
     init(framing: RequestHead.Framing) {
         self.framing = framing
-        isComplete = framing == .none
     }
 
     /// The most that its reader takes; set when it begins to read.
@@ -29,8 +29,11 @@ struct BodyBuffer {
     /// What has not come yet; nil when nobody knows.
     var missingCount: Int? {
         if isComplete { return 0 }
-        guard case .length(let length) = framing else { return nil }
-        return length - receivedCount
+        switch framing {
+        case .none: return 0
+        case .length(let length): return length - receivedCount
+        case .chunked: return nil
+        }
     }
 
     mutating func append(_ span: Span<UInt8>) {

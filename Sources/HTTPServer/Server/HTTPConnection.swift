@@ -20,25 +20,27 @@ final class HTTPConnection {
         case closed
     }
 
-    private let socket: Socket
-    private unowned let server: HTTPServerCore
+    let socket: Socket
+    unowned let server: HTTPServerCore
     /// Its place in the server's list.
     var index = 0
 
-    private var parser: RequestParser
-    private(set) var phase = Phase.reading
+    var parser: RequestParser
+    var phase = Phase.reading
     /// Input that can't be parsed before the running exchange ends.
     private var held: [UInt8] = []
-    private var output = OutputQueue()
-    private var isFlushScheduled = false
-    private var isWriteBlocked = false
+    /// How much of the beginning of it is parsed.
+    private var parsedHeldCount = 0
+    var output = OutputQueue()
+    var isFlushScheduled = false
+    var isWriteBlocked = false
     /// The peer has closed its half and all it sent was read.
-    private var hasInputEnded = false
+    var hasInputEnded = false
     /// The peer's closing is known, so it is not waited for.
     private var isPeerClosedKnown = false
     /// No request is taken after the running one.
-    private var mustClose = false
-    private var deadlines = ConnectionDeadlines()
+    var mustClose = false
+    var deadlines = ConnectionDeadlines()
 
     init(socket: Socket, server: HTTPServerCore) {
         self.socket = socket
@@ -46,8 +48,8 @@ final class HTTPConnection {
         parser = RequestParser(limits: server.limits)
     }
 
-    private var limits: HTTPLimits { _read { yield server.limits } }
-    private var loop: EventLoop { server.loop }
+    var limits: HTTPLimits { server.limits }
+    var loop: EventLoop { server.loop }
 
     func start() throws(SystemError) {
         try socket.watch(on: loop, for: [.read, .peerClosed]) { [self] readiness in
@@ -60,8 +62,8 @@ final class HTTPConnection {
     // MARK: Readiness
 
     private func handle(_ readiness: Readiness) {
-        if readiness.contains(.error) || readiness.contains(.hangUp) {
-            // Both halves are dead: what was received before concerns nobody any more.
+        // A hang-up while lingering only says that now the peer has closed too.
+        if readiness.contains(.error) || readiness.contains(.hangUp) && !isLingering {
             return lose()
         }
         if readiness.contains(.writable) { flush() }
@@ -84,13 +86,13 @@ final class HTTPConnection {
         case .closing, .closed: return false
         case .exchange(let exchange):
             if exchange.body.failure != nil { return false }
-            if exchange.body.isComplete { return held.count < limits.pipelineBytesMax }
+            if exchange.body.isComplete { return heldCount < limits.pipelineBytesMax }
             // A reader takes it as it comes; its own bound fails the body when it is passed.
             return exchange.isBodyAwaited || exchange.body.count < limits.bodyHighWaterBytes
         }
     }
 
-    private func updateInterest() {
+    func updateInterest() {
         var interest: Interest = []
         if wantsInput { interest.insert(.read) }
         if isWriteBlocked { interest.insert(.write) }
@@ -101,7 +103,7 @@ final class HTTPConnection {
 
     // MARK: Input
 
-    private func readInput() {
+    func readInput() {
         do throws(SystemError) {
             switch try socket.read(into: server.readBuffer) {
             case .wouldBlock: break
@@ -115,9 +117,9 @@ final class HTTPConnection {
         }
     }
 
-    private func take(_ input: Span<UInt8>) {
+    func take(_ input: Span<UInt8>) {
         if case .lingering = phase { return }
-        if held.isEmpty {
+        if heldCount == 0 {
             let consumed = parse(input)
             if consumed < input.count { hold(input.extracting(consumed..<input.count)) }
         } else {
@@ -139,13 +141,21 @@ final class HTTPConnection {
         return false
     }
 
-    private func parseHeld() {
-        guard !held.isEmpty else { return }
+    func parseHeld() {
+        guard heldCount > 0 else { return }
         // Out of the property, because parsing may end the connection and empty it.
         let input = held
+        let start = parsedHeldCount
+        let consumed = parse(input.span.extracting(start..<input.count))
+        parsedHeldCount = start + consumed
+        if parsedHeldCount == input.count || !canHold { dropHeld() }
+    }
+
+    var heldCount: Int { held.count - parsedHeldCount }
+
+    func dropHeld() {
         held = []
-        let consumed = parse(input.span)
-        if consumed < input.count, canHold { held = Array(input[consumed...]) }
+        parsedHeldCount = 0
     }
 
     /// Parses as far as the phase allows and returns how much was consumed.
@@ -175,7 +185,7 @@ final class HTTPConnection {
         }
     }
 
-    private func afterInput() {
+    func afterInput() {
         switch phase {
         case .reading:
             if hasInputEnded { return finishOutputAndClose() }
@@ -211,8 +221,9 @@ final class HTTPConnection {
 
     // MARK: Requests
 
-    private func begin(_ head: RequestHead) {
+    func begin(_ head: RequestHead) {
         deadlines.read = nil
+        deadlines.isIdle = false
         let exchange = HTTPExchange(head: head, connection: self)
         phase = .exchange(exchange)
         if isPeerClosedKnown { exchange.clientClosed() }
@@ -267,248 +278,9 @@ final class HTTPConnection {
         finishOutputAndClose()
     }
 
-    // MARK: For the exchange
-
-    /// The handler waits for the body.
-    func bodyIsAwaited() {
-        guard case .exchange(let exchange) = phase else { return }
-        if exchange.head.expectsContinue && exchange.body.receivedCount == 0,
-            case .none = exchange.response
-        {
-            send(ResponseHead.proceed)
-        }
-        deadlines.bodyStart = loop.now
-        deadlines.read = loop.now + limits.bodyTimeout
-        armTimer()
-        updateInterest()
-    }
-
-    var isAboveHighWater: Bool { output.count > limits.highWaterBytes }
-
-    func sendHead(
-        for exchange: HTTPExchange,
-        status: Int,
-        fields: HTTPFields,
-        framing: ResponseHead.Framing
-    ) {
-        if !keepsAlive(after: exchange) || framing == .close { mustClose = true }
-        let persistence: ResponseHead.Persistence =
-            mustClose ? .close : exchange.head.isVersion11 ? .implied : .keepAlive
-        let date = server.dateLine
-        appendOutput {
-            ResponseHead.append(
-                status: status,
-                fields: fields,
-                framing: framing,
-                persistence: persistence,
-                date: date,
-                to: &$0
-            )
-        }
-    }
-
-    private func keepsAlive(after exchange: HTTPExchange) -> Bool {
-        guard exchange.head.isKeepAlive, !mustClose, !server.isDraining,
-            exchange.body.failure == nil, let missing = exchange.body.missingCount
-        else { return false }
-        // A client that was not told to go on may or may not send its body: no way to know.
-        let isUndecided = exchange.head.expectsContinue && exchange.body.receivedCount == 0
-        return missing == 0 || missing <= limits.skippedBodyBytesMax && !isUndecided
-    }
-
-    func send(_ text: StaticString) {
-        appendOutput { $0.append(text) }
-    }
-
-    func send(_ bytes: [UInt8]) {
-        adoptStorage()
-        output.append(bytes)
-        scheduleFlush()
-    }
-
-    func send(chunk bytes: [UInt8]) {
-        appendOutput { ResponseHead.append(chunk: bytes, to: &$0) }
-    }
-
-    private func appendOutput(_ write: (inout [UInt8]) -> Void) {
-        adoptStorage()
-        output.append(write)
-        scheduleFlush()
-    }
-
-    /// The response is complete.
-    func exchangeEnded(_ exchange: HTTPExchange) {
-        guard case .exchange(let current) = phase, current === exchange else { return }
-        deadlines.read = nil
-        if mustClose || hasInputEnded && held.isEmpty { return finishOutputAndClose() }
-        if exchange.body.isComplete {
-            nextRequest()
-            parseHeld()
-        } else {
-            exchange.body.discard()
-            phase = .skippingBody(exchange)
-            deadlines.read = loop.now + limits.bodyTimeout
-        }
-        afterInput()
-    }
-
-    private func nextRequest() {
-        phase = .reading
-        deadlines.read = loop.now + limits.idleTimeout
-        deadlines.isIdle = true
-        if server.isDraining && held.isEmpty { finishOutputAndClose() }
-    }
-
-    /// Answers for a handler that has returned without a response.
-    func respondForHandler(_ exchange: HTTPExchange) {
-        guard case .exchange(let current) = phase, current === exchange else { return }
-        mustClose = true
-        let status = exchange.body.failure?.status ?? 500
-        let reason =
-            status == 500 ? "The server could not answer." : "The request body could not be read."
-        try? exchange.respond(
-            status: status,
-            fields: Refusal.fields,
-            body: Refusal.body(status: status, reason: reason)
-        )
-    }
-
-    /// Ends an exchange so that the client sees that its response is not whole.
-    func abort(_ exchange: HTTPExchange) {
-        guard case .exchange(let current) = phase, current === exchange else { return }
-        // One try, so that the client gets what was written.
-        flush()
-        guard case .exchange = phase else { return }
-        // A chunked body without its last chunk is seen to be cut; all else needs a reset.
-        if case .streaming(.chunked) = exchange.response { close() } else { lose() }
-    }
-
-    // MARK: Output
-
-    private func adoptStorage() {
-        if output.needsStorage, let storage = server.takeStorage() { output.adopt(storage) }
-    }
-
-    /// All writes of a turn leave together at its end.
-    private func scheduleFlush() {
-        guard !isFlushScheduled, !isWriteBlocked else { return }
-        isFlushScheduled = true
-        loop.atEndOfTurn { [self] in
-            isFlushScheduled = false
-            flush()
-        }
-    }
-
-    private func flush() {
-        if case .closed = phase { return }
-        do throws(SystemError) {
-            try sendOutput()
-        } catch {
-            return lose()
-        }
-        if output.isEmpty {
-            deadlines.write = nil
-            if let storage = output.takeStorage() { server.giveBack(storage) }
-        }
-        wakeWriter()
-        if case .closing = phase, output.isEmpty { return linger() }
-        updateInterest()
-    }
-
-    private func sendOutput() throws(SystemError) {
-        let before = output.count
-        isWriteBlocked = false
-        while !output.isEmpty {
-            let more = output.hasMore
-            let (sent, offered) = try output.withFront { front throws(SystemError) in
-                (try socket.write(front, more: more), front.count)
-            }
-            output.drop(sent)
-            if sent < offered {
-                isWriteBlocked = true
-                break
-            }
-        }
-        if isWriteBlocked && (output.count < before || deadlines.write == nil) {
-            deadlines.write = loop.now + limits.writeStallTimeout
-            armTimer()
-        }
-    }
-
-    private func wakeWriter() {
-        guard case .exchange(let exchange) = phase, output.count <= limits.highWaterBytes / 2
-        else { return }
-        exchange.wakeWriteWaiter()
-    }
-
-    // MARK: The end
-
-    /// Sends what is queued, then closes.
-    private func finishOutputAndClose() {
-        if case .closed = phase { return }
-        phase = .closing
-        held = []
-        deadlines.read = nil
-        if output.isEmpty { linger() } else { scheduleFlush() }
-    }
-
-    private func linger() {
-        guard !hasInputEnded else { return close() }
-        socket.shutdownWrites()
-        phase = .lingering
-        deadlines.read = loop.now + limits.lingerTimeout
-        armTimer()
-        updateInterest()
-    }
-
-    /// The connection is dead, or must die at once.
-    private func lose() {
-        socket.reset()
-        close()
-    }
-
-    private func close() {
-        guard !isClosed else { return }
-        let ended = phase
-        phase = .closed
-        socket.close()
-        deadlines.cancel()
-        held = []
-        output.removeAll()
-        server.remove(self)
-        if case .exchange(let exchange) = ended { exchange.connectionLost() }
-    }
-
-    private var isClosed: Bool {
-        if case .closed = phase { true } else { false }
-    }
-
-    // MARK: Draining
-
-    var isIdle: Bool {
-        guard case .reading = phase else { return false }
-        return parser.isBetweenRequests && output.isEmpty
-    }
-
-    /// When it became idle, as far as its deadline tells.
-    var idleDeadline: ContinuousClock.Instant? { deadlines.read }
-
-    /// Closes a connection that has nothing to do; a request that has just come is answered.
-    func closeIfIdle() {
-        guard isIdle else { return }
-        readInput()
-        if isIdle { finishOutputAndClose() }
-    }
-
-    /// Cuts whatever runs.
-    func cut() {
-        if case .exchange(let exchange) = phase { exchange.task?.cancel() }
-        lose()
-    }
-
     // MARK: Deadlines
 
-    private func armTimer() {
+    func armTimer() {
         guard !isClosed else { return }
         deadlines.arm(on: loop) { [self] in deadlinePassed() }
     }
@@ -523,7 +295,7 @@ final class HTTPConnection {
         deadlines.read = nil
         switch phase {
         case .reading:
-            guard !parser.isBetweenRequests else { return finishOutputAndClose() }
+            guard !parser.isBetweenRequests else { return close() }
             server.countRefusal()
             sendRefusal(status: 408, reason: "The request did not arrive in time.")
         case .exchange(let exchange):

@@ -128,6 +128,7 @@ package final class HTTPExchange {
     /// Closes the connection so that the client sees that the response is not whole.
     package func abort() {
         if case .finished = response { return }
+        goneActions = []
         connection?.abort(self)
     }
 

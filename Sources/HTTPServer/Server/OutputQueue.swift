@@ -1,3 +1,5 @@
+import EventLoop
+
 /// Bytes that wait to be sent, in segments whose memory is reused or given back.
 struct OutputQueue {
     /// A segment is begun anew above this, so that what is sent is given back bit by bit.
@@ -11,8 +13,6 @@ struct OutputQueue {
     private var rest: [[UInt8]] = []
 
     var isEmpty: Bool { count == 0 }
-    /// Whether something is queued behind the front.
-    var hasMore: Bool { !rest.isEmpty }
     /// Whether the first append needs memory.
     var needsStorage: Bool { front.capacity == 0 }
 
@@ -40,15 +40,26 @@ struct OutputQueue {
         count += bytes.count
     }
 
-    /// Calls the body with the unsent bytes of the front.
-    func withFront<Result, Failure: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        try front.span.extracting(sentCount..<front.count).withUnsafeBytes(body)
+    /// Sends until all is sent, which it answers with true, or the socket takes no more.
+    mutating func send(to socket: Socket) throws(SystemError) -> Bool {
+        while !isEmpty {
+            let offered = front.count - sentCount
+            let sent = try sendFront(to: socket)
+            drop(sent)
+            if sent < offered { return false }
+        }
+        return true
+    }
+
+    private func sendFront(to socket: Socket) throws(SystemError) -> Int {
+        let unsent = front.span.extracting(sentCount..<front.count)
+        return try unsent.withUnsafeBytes { bytes throws(SystemError) in
+            try socket.write(bytes, more: !rest.isEmpty)
+        }
     }
 
     /// Takes sent bytes off the front.
-    mutating func drop(_ sent: Int) {
+    private mutating func drop(_ sent: Int) {
         count -= sent
         sentCount += sent
         guard sentCount == front.count else { return }
