@@ -7,7 +7,7 @@ package struct EventStore: Sendable {
     /// The most events of one transaction.
     package static let batchMax = 1_000
 
-    private let database: Database
+    let database: Database
 
     package init(_ database: Database) {
         self.database = database

@@ -1,0 +1,204 @@
+import Digest
+import Postgres
+import Schema
+
+/// Makes, lists, suspends and resumes accounts.
+package struct Accounts: Sendable {
+    /// The project that every account begins with.
+    package static let defaultProject = "default"
+
+    private let database: Database
+
+    package init(_ database: Database) {
+        self.database = database
+    }
+
+    /// What an account is made of.
+    package struct Creation: Hashable, Sendable {
+        package var slug: String
+        /// What people call it; the slug when nil.
+        package var name: String?
+        package var currency = Currency.usd
+        /// A name of the IANA time zone database, in which months are reckoned.
+        package var timeZone = "UTC"
+        /// Zero or above.
+        package var creditLimit = Pico.zero
+
+        package init(slug: String) {
+            self.slug = slug
+        }
+    }
+
+    /// Makes an account with a head, the project `default` and, if any, its credit limit.
+    ///
+    /// - Throws: `.invalid`; `.conflict` when the slug is taken, or the key came with another
+    ///   account before.
+    package func create(
+        _ creation: Creation,
+        at instant: Instant,
+        idempotencyKey: String? = nil
+    ) async throws(LedgerError) -> AccountSummary {
+        guard Slug.isValid(creation.slug) else { throw Slug.error("account") }
+        guard (Pico.zero ... .balanceMax).contains(creation.creditLimit) else {
+            throw LedgerError(.invalid, "the credit limit is out of bounds")
+        }
+        let idempotency = IdempotentCommand(
+            "account create",
+            key: idempotencyKey,
+            content: [
+                creation.slug, creation.name ?? creation.slug, creation.currency.code,
+                creation.timeZone, creation.creditLimit.description,
+            ]
+        )
+        let account = AccountID.make(at: instant)
+        let project = ProjectID.make(at: instant)
+        let limitEvent = Event(
+            account: account,
+            id: .make(at: instant),
+            occurredAt: instant,
+            body: .creditLimitSet(CreditLimitSet(limit: creation.creditLimit))
+        )
+        return try await database.ledgerCommand { session in
+            try requireTimeZone(creation.timeZone, session)
+            let inserted = try session.execute(
+                """
+                INSERT INTO accounts (account_id, slug, name, currency, time_zone)
+                VALUES (\(account), \(creation.slug), \(creation.name ?? creation.slug),
+                    \(creation.currency), \(creation.timeZone))
+                ON CONFLICT (slug) DO NOTHING
+                """
+            )
+            if inserted.affectedCount == 0 {
+                let existing = try AccountSummary.read(slug: creation.slug, session)
+                // Its own earlier attempt, whose answer was lost, or a repeat of the command.
+                let isKnown = try idempotency.recorded(for: existing.id, session) != nil
+                guard existing.id == account || isKnown else {
+                    throw LedgerError(.conflict, "the account \(creation.slug) exists already")
+                }
+                return existing
+            }
+            _ = try session.execute(
+                "INSERT INTO account_heads (account_id) VALUES (\(account))"
+            )
+            _ = try session.execute(
+                """
+                INSERT INTO projects (account_id, project_id, slug)
+                VALUES (\(account), \(project), \(Self.defaultProject))
+                """
+            )
+            if creation.creditLimit > .zero {
+                _ = try AppendTransaction(session).runOne(limitEvent)
+            }
+            try idempotency.record(UUIDBytes(account), for: account, session)
+            return try AccountSummary.read(slug: creation.slug, session)
+        }
+    }
+
+    /// All accounts in the order of their slugs.
+    package func list() async throws(LedgerError) -> [AccountSummary] {
+        try await database.ledgerRead { session in
+            try session.execute(
+                "\(AccountSummary.query) ORDER BY accounts.slug"
+            ).map { try AccountSummary($0) }
+        }
+    }
+
+    /// One account; throws `.notFound`.
+    package func show(_ slug: String) async throws(LedgerError) -> AccountSummary {
+        try await database.ledgerRead { session in
+            try AccountSummary.read(slug: slug, session)
+        }
+    }
+
+    /// Stops admission; running calls still settle.
+    ///
+    /// Repeating changes nothing.
+    package func suspend(_ slug: String) async throws(LedgerError) -> AccountSummary {
+        try await setStatus(.suspended, of: slug)
+    }
+
+    /// Allows admission again.
+    package func resume(_ slug: String) async throws(LedgerError) -> AccountSummary {
+        try await setStatus(.active, of: slug)
+    }
+
+    private func setStatus(
+        _ status: AccountSummary.Status,
+        of slug: String
+    ) async throws(LedgerError) -> AccountSummary {
+        try await database.ledgerCommand { session in
+            let account = try AccountSummary.read(slug: slug, session)
+            _ = try session.execute(
+                """
+                UPDATE account_heads SET status = \(status) WHERE account_id = \(account.id)
+                """
+            )
+            return try AccountSummary.read(slug: slug, session)
+        }
+    }
+}
+
+/// An account and its figures at one version of its stream.
+package struct AccountSummary: Hashable, Sendable {
+    package enum Status: String, CaseIterable, Sendable {
+        case active
+        case suspended
+    }
+
+    package let id: AccountID
+    package let slug: String
+    package let name: String
+    package let currency: Currency
+    package let timeZone: String
+    package let status: Status
+    package let head: HeadSummary
+
+    package var version: Int64 { head.version }
+    package var balance: Pico { head.balance }
+    /// What leases have set aside or a withdrawal keeps back.
+    package var held: Pico { head.escrowed + head.reserved }
+    /// What further leases can have.
+    package var available: Pico { head.available }
+    package var creditLimit: Pico { head.creditLimit }
+
+    static let query: SQL = """
+        SELECT \(HeadSummary.columns), accounts.slug, accounts.name, accounts.currency,
+            accounts.time_zone
+        FROM accounts JOIN account_heads USING (account_id)
+        """
+
+    init(_ row: Row) throws(PostgresError) {
+        id = try row.get("account_id")
+        slug = try row.get("slug")
+        name = try row.get("name")
+        currency = try row.get("currency")
+        timeZone = try row.get("time_zone")
+        status = try row.get("status")
+        head = try HeadSummary(row)
+    }
+
+    static func read(slug: String, _ session: Session) throws -> AccountSummary {
+        let rows = try session.execute("\(query) WHERE accounts.slug = \(slug)")
+        guard let row = rows.first else { throw LedgerError(.notFound, "no account \(slug)") }
+        return try AccountSummary(row)
+    }
+
+    /// Reads an account and locks its head until the commit.
+    static func lock(slug: String, _ session: Session) throws -> AccountSummary {
+        let account = try read(slug: slug, session)
+        _ = try session.execute(
+            "SELECT FROM account_heads WHERE account_id = \(account.id) FOR UPDATE"
+        )
+        // Read again: what was read before the lock may be older than it.
+        return try read(slug: slug, session)
+    }
+}
+
+extension AccountSummary.Status: PostgresRepresentable {}
+
+private func requireTimeZone(_ name: String, _ session: Session) throws {
+    let rows = try session.execute(
+        "SELECT FROM pg_timezone_names WHERE name = \(name) LIMIT 1"
+    )
+    guard !rows.isEmpty else { throw LedgerError(.invalid, "no time zone \(name)") }
+}

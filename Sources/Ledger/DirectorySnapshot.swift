@@ -1,0 +1,87 @@
+import Digest
+import Postgres
+import Schema
+
+/// Everything that authentication needs, as it was at one instant; immutable and shared.
+///
+/// A million keys take about 150 bytes each.
+package struct DirectorySnapshot: Sendable {
+    /// An account as calls see it.
+    package struct Account: Hashable, Sendable {
+        package let id: AccountID
+        package let slug: String
+        package let currency: Currency
+        package let isSuspended: Bool
+    }
+
+    /// A key that is not revoked; it may have expired.
+    package struct Key: Hashable, Sendable {
+        package let id: KeyID
+        package let account: AccountID
+        package let project: ProjectID
+        package let expiresAt: Instant?
+        /// Globs of the models that it may use; nil is all.
+        package let models: [String]?
+        package let outputTokensMax: Int64?
+    }
+
+    package let accounts: [AccountID: Account]
+    private let keys: KeyTable
+
+    /// How many keys are known.
+    package var keyCount: Int { keys.count }
+
+    /// The key of this secret's hash; nil when it is unknown or revoked.
+    package func key(_ hash: SHA256Digest) -> Key? { keys[hash] }
+
+    init(accounts: [AccountID: Account], keys: KeyTable) {
+        self.accounts = accounts
+        self.keys = keys
+    }
+
+    /// Nobody and nothing: what a process begins with.
+    package static let empty = DirectorySnapshot(accounts: [:], keys: KeyTable([]))
+}
+
+/// Keys by the hash of their secret, in open addressing over one array.
+///
+/// The hashes are uniform already, so their first bytes are the place to look.
+struct KeyTable: Sendable {
+    typealias Entry = (hash: SHA256Digest, key: DirectorySnapshot.Key)
+
+    private let entries: [Entry]
+    /// Positions in `entries`, plus one; zero is empty.
+    ///
+    /// A power of two, at most half full.
+    private let slots: [UInt32]
+
+    var count: Int { entries.count }
+
+    init(_ entries: [Entry]) {
+        self.entries = entries
+        var slotCount = 2
+        while slotCount < entries.count * 2 { slotCount *= 2 }
+        var slots = [UInt32](repeating: 0, count: slotCount)
+        for (index, entry) in entries.enumerated() {
+            var slot = Self.firstSlot(entry.hash, slotCount)
+            while slots[slot] != 0 { slot = (slot + 1) & (slotCount - 1) }
+            slots[slot] = UInt32(index + 1)
+        }
+        self.slots = slots
+    }
+
+    subscript(hash: SHA256Digest) -> DirectorySnapshot.Key? {
+        var slot = Self.firstSlot(hash, slots.count)
+        while slots[slot] != 0 {
+            let entry = entries[Int(slots[slot]) - 1]
+            if entry.hash == hash { return entry.key }
+            slot = (slot + 1) & (slots.count - 1)
+        }
+        return nil
+    }
+
+    private static func firstSlot(_ hash: SHA256Digest, _ slotCount: Int) -> Int {
+        let word = hash.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+        return Int(truncatingIfNeeded: word) & (slotCount - 1)
+    }
+}

@@ -1,0 +1,46 @@
+import Postgres
+import Schema
+
+extension EventStore {
+    /// The most events of one page.
+    package static let pageMax = 10_000
+
+    /// Events of an account from a version on, in order; fewer than `limit` at the stream's end.
+    ///
+    /// To follow a stream, ask again from behind the last one: no version appears later below it.
+    package func events(
+        of account: AccountID,
+        from version: Int64 = 1,
+        limit: Int = 1_000
+    ) async throws(LedgerError) -> [RecordedEvent] {
+        let limit = min(max(limit, 1), Self.pageMax)
+        return try await database.ledgerRead { session in
+            try session.execute(
+                """
+                SELECT \(EventRow.columns) FROM events
+                WHERE account_id = \(account) AND version >= \(version)
+                ORDER BY version LIMIT \(limit)
+                """
+            ).map { try EventRow($0).recorded }
+        }
+    }
+
+    /// The usage event of a request; nil when there is none yet.
+    ///
+    /// Without an account it looks into every stream, which takes as long as there are events.
+    package func usage(
+        of request: RequestID,
+        account: AccountID? = nil
+    ) async throws(LedgerError) -> RecordedEvent? {
+        let scope: SQL = account.map { "account_id = \($0) AND" } ?? ""
+        return try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT \(EventRow.columns) FROM events
+                WHERE \(scope) request_id = \(request) ORDER BY version LIMIT 1
+                """
+            )
+            return try rows.first.map { try EventRow($0).recorded }
+        }
+    }
+}

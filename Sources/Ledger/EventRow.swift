@@ -1,0 +1,106 @@
+import Digest
+import Postgres
+import Schema
+
+/// An event read back from its row, and the hash that was stored with it.
+struct EventRow: Sendable {
+    let recorded: RecordedEvent
+    let storedHash: SHA256Digest
+
+    static let columns: SQL = """
+        events.*, data->>'grant' AS grant_text, data->>'kind' AS grant_kind,
+        data->>'reference' AS reference, data->>'reason' AS reason,
+        (data->>'limit_pico')::numeric AS limit_pico
+        """
+
+    init(_ row: Row) throws(PostgresError) {
+        let amount = try row.get("amount_pico", as: Pico.self)
+        let body: EventBody
+        switch try row.get("kind", as: EventKind.self) {
+        case .usage:
+            body = .usage(try Self.usage(row, amount))
+        case .creditGranted:
+            let text = try row.get("grant_text", as: String.self)
+            body = .creditGranted(
+                CreditGranted(
+                    // Text that is no identifier gives another hash than the one stored.
+                    grant: GrantID(text) ?? GrantID(high: 0, low: 0),
+                    kind: try row.get("grant_kind"),
+                    amount: amount,
+                    reference: try row.get("reference")
+                )
+            )
+        case .creditAdjusted:
+            body = .creditAdjusted(
+                CreditAdjusted(amount: amount, reason: try row.get("reason"))
+            )
+        case .creditLimitSet:
+            body = .creditLimitSet(CreditLimitSet(limit: try row.get("limit_pico")))
+        }
+        recorded = RecordedEvent(
+            version: try row.get("version"),
+            recordedAt: try row.get("recorded_at"),
+            amount: amount,
+            excess: try Self.pico(row, "excess_pico") ?? .zero,
+            event: Event(
+                account: try row.get("account_id"),
+                id: try row.get("event_id"),
+                occurredAt: try row.get("occurred_at"),
+                body: body
+            )
+        )
+        storedHash = try row.get("content_hash")
+    }
+
+    /// Whether the row still says what its producer stated.
+    var isIntact: Bool { EventEncoding.contentHash(recorded.event) == storedHash }
+
+    private static func usage(_ row: Row, _ amount: Pico) throws(PostgresError) -> Usage {
+        var usage = Usage(
+            request: try row.get("request_id"),
+            lease: try row.get("lease_id"),
+            key: try row.get("key_id"),
+            project: try row.get("project_id"),
+            admittedAt: try row.get("admitted_at"),
+            model: try row.get("model"),
+            upstream: try row.get("upstream"),
+            upstreamModel: try row.get("upstream_model"),
+            endpoint: try row.get("endpoint"),
+            isStreamed: try row.get("streamed"),
+            priceVersion: PriceVersion(try row.get("price_version")),
+            hold: try pico(row, "hold_pico") ?? .zero
+        )
+        usage.serviceTier = try row.get("service_tier")
+        usage.contextTier = ContextTier(threshold: try row.get("context_threshold"))
+        usage.tokens = try tokens(row)
+        usage.webSearches = try row.get("web_searches")
+        usage.latencyMilliseconds = try row.get("latency_ms")
+        usage.firstByteMilliseconds = try row.get("first_byte_ms")
+        usage.status = try row.get("status", as: Int.self)
+        usage.outcome = try row.get("outcome")
+        usage.source = try row.get("usage_source")
+        usage.charge = try pico(row, "charge_pico") ?? .zero
+        // The append added to the producer's excess what of the charge found no cover.
+        usage.excess = (try pico(row, "excess_pico") ?? .zero) - (usage.charge + amount)
+        usage.upstreamCost = try pico(row, "upstream_cost_pico")
+        return usage
+    }
+
+    private static func tokens(_ row: Row) throws(PostgresError) -> TokenUsage {
+        var tokens = TokenUsage()
+        tokens.input = try row.get("input_tokens")
+        tokens.cacheRead = try row.get("cache_read_tokens")
+        tokens.cacheWriteShort = try row.get("cache_write_short_tokens")
+        tokens.cacheWriteLong = try row.get("cache_write_long_tokens")
+        tokens.audioInput = try row.get("audio_input_tokens")
+        tokens.imageInput = try row.get("image_input_tokens")
+        tokens.output = try row.get("output_tokens")
+        tokens.audioOutput = try row.get("audio_output_tokens")
+        tokens.reasoning = try row.get("reasoning_tokens")
+        return tokens
+    }
+
+    private static func pico(_ row: Row, _ column: String) throws(PostgresError) -> Pico? {
+        try row.get(column, as: Int64?.self).map { Pico(Int128($0)) }
+    }
+}

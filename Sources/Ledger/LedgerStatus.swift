@@ -1,0 +1,52 @@
+import Postgres
+import Schema
+
+/// How large the ledger is, and what in it wants looking at.
+package struct LedgerStatus: Hashable, Sendable {
+    package let accounts: Int64
+    package let suspendedAccounts: Int64
+    package let overdrawnAccounts: Int64
+    /// Events in all streams.
+    package let events: Int64
+    package let openLeases: Int64
+    /// Events that are set aside and not resolved.
+    package let parkedEvents: Int64
+    /// Instances that were heard of within the last minute.
+    package let liveInstances: Int64
+    /// Of the whole database and of the events with their indexes.
+    package let databaseBytes: Int64
+    package let eventBytes: Int64
+
+    /// Reads it all in one statement.
+    package static func read(_ database: Database) async throws(LedgerError) -> LedgerStatus {
+        try await database.ledgerRead { session in
+            let row = try session.execute(
+                """
+                SELECT count(*) AS accounts,
+                    count(*) FILTER (WHERE status = 'suspended') AS suspended,
+                    count(*) FILTER (WHERE overdrawn > 0) AS overdrawn,
+                    coalesce(sum(version), 0)::bigint AS events,
+                    (SELECT count(*) FROM leases WHERE state = 'open') AS open_leases,
+                    (SELECT count(*) FROM parked_events WHERE resolved_at IS NULL) AS parked,
+                    (SELECT count(*) FROM instances
+                        WHERE renewed_at > now() - interval '1 minute') AS live_instances,
+                    pg_database_size(current_database()) AS database_bytes,
+                    (SELECT sum(pg_total_relation_size(relid))::bigint
+                        FROM pg_partition_tree('events')) AS event_bytes
+                FROM account_heads
+                """
+            ).single()
+            return LedgerStatus(
+                accounts: try row.get("accounts"),
+                suspendedAccounts: try row.get("suspended"),
+                overdrawnAccounts: try row.get("overdrawn"),
+                events: try row.get("events"),
+                openLeases: try row.get("open_leases"),
+                parkedEvents: try row.get("parked"),
+                liveInstances: try row.get("live_instances"),
+                databaseBytes: try row.get("database_bytes"),
+                eventBytes: try row.get("event_bytes")
+            )
+        }
+    }
+}
