@@ -59,6 +59,7 @@ package func withDatabase<Value>(
             """
             SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
             WHERE datname = \(name) AND pid <> pg_backend_pid()
+                AND backend_type = 'client backend'
             """
         )
         _ = try session.execute("DROP DATABASE \(identifier: name) WITH (FORCE)")
