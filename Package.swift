@@ -90,8 +90,24 @@ let targets: [Target] = [
     tests("Journal"),
 ]
 
+// Fuzzers link a main of their own and instrument all they touch, so a plain build must not see
+// them: `scripts/fuzz` does.
+func fuzzer(_ name: String, at path: String, _ dependencies: Target.Dependency...) -> Target {
+    .executableTarget(
+        name: "fuzz-\(name)", dependencies: dependencies, path: "Fuzz/\(path)",
+        exclude: ["corpus", "dictionary"],
+        swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+}
+
+let fuzzers =
+    Context.environment["FAREBOX_FUZZ"] == nil
+    ? []
+    : [
+        fuzzer("http-codec", at: "HTTPCodec", "HTTPServer")
+    ]
+
 let package = Package(
     name: "farebox",
     products: [.executable(name: "farebox", targets: ["farebox"])],
-    targets: targets
+    targets: targets + fuzzers
 )
