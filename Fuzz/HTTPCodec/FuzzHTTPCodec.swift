@@ -1,9 +1,9 @@
 import HTTPServer
 
-/// Feeds arbitrary bytes to the request parser: whole, byte by byte, and split where the input
-/// says. All must tell the same, and within the limits.
+/// Feeds bytes to the request parser whole, byte by byte, and in steps of the input's choosing.
 ///
-/// The first byte chooses the split, the rest is what a client sends.
+/// All must tell the same, within the limits. The first byte chooses the step, the rest is what a
+/// client sends.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzHTTPCodec(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let start, count > 1 else { return 0 }
