@@ -31,11 +31,14 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
     private var registrations = RegistrationTable()
     private var timers = TimerHeap()
     private var endings: [() -> Void] = []
-    private var turn = ContinuousClock.now
+    private let origin = ContinuousClock.now
+    private var turn: ContinuousClock.Instant
+    private var turnTime = LoopTime(nanoseconds: 0)
 
     /// Makes a loop that does not run yet; jobs given to it wait for `start`.
     package init(name: String) {
         self.name = name
+        turn = origin
     }
 
     deinit {
@@ -209,7 +212,7 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
     /// Calls the action once, not before the delay has passed from `now`.
     @discardableResult
     package func schedule(after delay: Duration, _ action: @escaping () -> Void) -> LoopTimer {
-        schedule(at: now + delay, action)
+        schedule(at: time + delay, action)
     }
 
     /// Calls the action once, not before the deadline.
@@ -218,8 +221,14 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
         at deadline: ContinuousClock.Instant,
         _ action: @escaping () -> Void
     ) -> LoopTimer {
+        schedule(at: loopTime(of: deadline), action)
+    }
+
+    /// Calls the action once, not before the deadline.
+    @discardableResult
+    package func schedule(at deadline: LoopTime, _ action: @escaping () -> Void) -> LoopTimer {
         preconditionCurrent()
-        let timer = LoopTimer(deadline: deadline, loop: self, action: action)
+        let timer = LoopTimer(at: deadline, loop: self, action: action)
         timers.insert(timer)
         return timer
     }
@@ -241,20 +250,39 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
         return turn
     }
 
+    /// The same in the loop's own count, which is cheaper to compare and to keep.
+    package var time: LoopTime {
+        preconditionCurrent()
+        return turnTime
+    }
+
+    func instant(of time: LoopTime) -> ContinuousClock.Instant {
+        origin + .nanoseconds(time.nanoseconds)
+    }
+
+    private func loopTime(of instant: ContinuousClock.Instant) -> LoopTime {
+        LoopTime(nanoseconds: 0) + origin.duration(to: instant)
+    }
+
     // MARK: The turn
 
     private func runTurns() {
         thread.store(currentThread(), ordering: .relaxed)
         repeat {
             let eventCount = poller?.wait(milliseconds: waitMilliseconds()) ?? 0
-            turn = .now
+            beginTurn()
             takeInbox()
             for index in 0..<eventCount { dispatch(index) }
-            while let timer = timers.popDue(at: turn) { timer.takeAction()?() }
+            while let timer = timers.popDue(at: turnTime) { timer.takeAction()?() }
             runJobs()
             runEndings()
             measureTurn()
         } while !endIfDrained()
+    }
+
+    private func beginTurn() {
+        turn = .now
+        turnTime = loopTime(of: turn)
     }
 
     /// How long to wait; from here on other threads wake the poller.
@@ -267,7 +295,7 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
         }
         if mustPoll { return 0 }
         guard let deadline = timers.next else { return -1 }
-        return roundedUpMilliseconds(ContinuousClock.now.duration(to: deadline))
+        return loopTime(of: .now).milliseconds(until: deadline)
     }
 
     private func takeInbox() {
@@ -338,21 +366,10 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
     }
 
     private func measureTurn() {
-        let duration = turn.duration(to: .now)
-        let nanoseconds =
-            duration.components.seconds &* 1_000_000_000
-            &+ duration.components.attoseconds / 1_000_000_000
+        let nanoseconds = loopTime(of: .now).nanoseconds - turnTime.nanoseconds
         lastTurnNanoseconds.store(nanoseconds, ordering: .relaxed)
         if nanoseconds > longestTurnNanoseconds.load(ordering: .relaxed) {
             longestTurnNanoseconds.store(nanoseconds, ordering: .relaxed)
         }
     }
-}
-
-/// Rounded up, so that a timer is not polled for in vain just before its deadline.
-private func roundedUpMilliseconds(_ duration: Duration) -> Int32 {
-    let (seconds, attoseconds) = duration.components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    guard seconds < 86_400 else { return 86_400_000 }
-    return Int32(seconds * 1_000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
 }

@@ -2,18 +2,22 @@
 ///
 /// It belongs to the loop's thread.
 package final class LoopTimer {
-    package let deadline: ContinuousClock.Instant
+    /// When it fires, at the earliest, in the loop's own count.
+    package let time: LoopTime
     private let loop: EventLoop
     /// Its place in the heap, while it is armed.
     fileprivate var position: Int?
     /// Emptied when it fires or is cancelled, which breaks cycles through what it captures.
     private var action: (() -> Void)?
 
-    init(deadline: ContinuousClock.Instant, loop: EventLoop, action: @escaping () -> Void) {
-        self.deadline = deadline
+    init(at time: LoopTime, loop: EventLoop, action: @escaping () -> Void) {
+        self.time = time
         self.loop = loop
         self.action = action
     }
+
+    /// When it fires, at the earliest, rounded to nanoseconds.
+    package var deadline: ContinuousClock.Instant { loop.instant(of: time) }
 
     /// Whether it has neither fired nor been cancelled.
     package var isArmed: Bool { position != nil }
@@ -37,8 +41,7 @@ package final class LoopTimer {
 struct TimerHeap {
     private var timers: [LoopTimer] = []
 
-    var count: Int { timers.count }
-    var next: ContinuousClock.Instant? { timers.first?.deadline }
+    var next: LoopTime? { timers.first?.time }
 
     mutating func insert(_ timer: LoopTimer) {
         timer.position = timers.count
@@ -58,8 +61,8 @@ struct TimerHeap {
     }
 
     /// Removes and returns a timer whose deadline has come, the earliest first.
-    mutating func popDue(at now: ContinuousClock.Instant) -> LoopTimer? {
-        guard let first = timers.first, first.deadline <= now else { return nil }
+    mutating func popDue(at now: LoopTime) -> LoopTimer? {
+        guard let first = timers.first, first.time <= now else { return nil }
         remove(first)
         return first
     }
@@ -76,7 +79,7 @@ struct TimerHeap {
         var child = start
         while child > 0 {
             let parent = (child - 1) / 2
-            guard timers[child].deadline < timers[parent].deadline else { return }
+            guard timers[child].time < timers[parent].time else { return }
             swap(child, parent)
             child = parent
         }
@@ -87,7 +90,7 @@ struct TimerHeap {
         while true {
             var least = parent
             for child in (2 * parent + 1)...(2 * parent + 2) where child < timers.count {
-                if timers[child].deadline < timers[least].deadline { least = child }
+                if timers[child].time < timers[least].time { least = child }
             }
             guard least != parent else { return }
             swap(parent, least)

@@ -12,6 +12,11 @@ package struct Interest: OptionSet, Sendable {
     package static let write = Interest(rawValue: 2)
     /// The peer has closed its half: noticed without reading.
     package static let peerClosed = Interest(rawValue: 4)
+
+    /// Combines them, for hot paths: the standard library's set operations stay generic there.
+    package init(read: Bool, write: Bool, peerClosed: Bool) {
+        rawValue = (read ? 1 : 0) | (write ? 2 : 0) | (peerClosed ? 4 : 0)
+    }
 }
 
 /// What a descriptor is ready for.
@@ -152,11 +157,12 @@ extension Interest {
 
 extension Readiness {
     fileprivate init(epoll flags: UInt32) {
-        self = []
-        if flags & EPOLLIN.rawValue != 0 { insert(.readable) }
-        if flags & EPOLLOUT.rawValue != 0 { insert(.writable) }
-        if flags & EPOLLRDHUP.rawValue != 0 { insert(.peerClosed) }
-        if flags & EPOLLHUP.rawValue != 0 { insert(.hangUp) }
-        if flags & EPOLLERR.rawValue != 0 { insert(.error) }
+        var bits: UInt8 = 0
+        if flags & EPOLLIN.rawValue != 0 { bits |= 1 }
+        if flags & EPOLLOUT.rawValue != 0 { bits |= 2 }
+        if flags & EPOLLRDHUP.rawValue != 0 { bits |= 4 }
+        if flags & EPOLLHUP.rawValue != 0 { bits |= 8 }
+        if flags & EPOLLERR.rawValue != 0 { bits |= 16 }
+        self.init(rawValue: bits)
     }
 }

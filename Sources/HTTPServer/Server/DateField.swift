@@ -4,10 +4,10 @@ import Glibc
 /// The `date` field of responses, written anew once a second.
 struct DateField {
     private var line: [UInt8] = []
-    private var writtenAt: ContinuousClock.Instant?
+    private var writtenAt: LoopTime?
 
-    mutating func line(at now: ContinuousClock.Instant) -> [UInt8] {
-        if let writtenAt, writtenAt.duration(to: now) < .seconds(1) { return line }
+    mutating func line(at now: LoopTime) -> [UInt8] {
+        if let writtenAt, now < writtenAt + .seconds(1) { return line }
         writtenAt = now
         line = Self.line(secondsSince1970: time(nil))
         return line

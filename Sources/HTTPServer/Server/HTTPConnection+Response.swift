@@ -12,8 +12,8 @@ extension HTTPConnection {
         {
             send(ResponseHead.proceed)
         }
-        deadlines.bodyStart = loop.now
-        deadlines.read = loop.now + limits.bodyTimeout
+        deadlines.bodyStart = loop.time
+        deadlines.read = loop.time + limits.bodyTimeout
         armTimer()
         updateInterest()
     }
@@ -82,14 +82,14 @@ extension HTTPConnection {
         } else {
             exchange.body.discard()
             phase = .skippingBody(exchange)
-            deadlines.read = loop.now + limits.bodyTimeout
+            deadlines.read = loop.time + limits.bodyTimeout
         }
         afterInput()
     }
 
     func nextRequest() {
         phase = .reading
-        deadlines.read = loop.now + limits.idleTimeout
+        deadlines.read = loop.time + limits.idleTimeout
         deadlines.isIdle = true
         if server.isDraining && heldCount == 0 { finishOutputAndClose() }
     }
@@ -146,7 +146,7 @@ extension HTTPConnection {
             deadlines.write = nil
             if let storage = output.takeStorage() { server.giveBack(storage) }
         } else if output.count < before || deadlines.write == nil {
-            deadlines.write = loop.now + limits.writeStallTimeout
+            deadlines.write = loop.time + limits.writeStallTimeout
             armTimer()
         }
         wakeWriter()
@@ -175,7 +175,7 @@ extension HTTPConnection {
         guard !hasInputEnded else { return close() }
         socket.shutdownWrites()
         phase = .lingering
-        deadlines.read = loop.now + limits.lingerTimeout
+        deadlines.read = loop.time + limits.lingerTimeout
         armTimer()
         updateInterest()
     }

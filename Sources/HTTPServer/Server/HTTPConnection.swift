@@ -21,7 +21,8 @@ final class HTTPConnection {
     }
 
     let socket: Socket
-    unowned let server: HTTPServerCore
+    /// The server lets go of the connection when it closes.
+    let server: HTTPServerCore
     /// Its place in the server's list.
     var index = 0
 
@@ -55,7 +56,7 @@ final class HTTPConnection {
         try socket.watch(on: loop, for: [.read, .peerClosed]) { [self] readiness in
             handle(readiness)
         }
-        deadlines.read = loop.now + limits.headTimeout
+        deadlines.read = loop.time + limits.headTimeout
         armTimer()
     }
 
@@ -93,10 +94,11 @@ final class HTTPConnection {
     }
 
     func updateInterest() {
-        var interest: Interest = []
-        if wantsInput { interest.insert(.read) }
-        if isWriteBlocked { interest.insert(.write) }
-        if !isPeerClosedKnown { interest.insert(.peerClosed) }
+        let interest = Interest(
+            read: wantsInput,
+            write: isWriteBlocked,
+            peerClosed: !isPeerClosedKnown
+        )
         // Fails only without memory; the timeouts end a connection that hears nothing.
         try? socket.update(to: interest)
     }
@@ -190,9 +192,9 @@ final class HTTPConnection {
         case .reading:
             if hasInputEnded { return finishOutputAndClose() }
             if parser.isBetweenRequests {
-                deadlines.read = deadlines.read ?? loop.now + limits.idleTimeout
+                deadlines.read = deadlines.read ?? loop.time + limits.idleTimeout
             } else if deadlines.isIdle {
-                deadlines.read = loop.now + limits.headTimeout
+                deadlines.read = loop.time + limits.headTimeout
                 deadlines.isIdle = false
             }
         case .exchange(let exchange):
@@ -286,8 +288,8 @@ final class HTTPConnection {
     }
 
     private func deadlinePassed() {
-        if deadlines.isWriteDue(at: loop.now) { return lose() }
-        if deadlines.isReadDue(at: loop.now) { readTimedOut() }
+        if deadlines.isWriteDue(at: loop.time) { return lose() }
+        if deadlines.isReadDue(at: loop.time) { readTimedOut() }
         armTimer()
     }
 
@@ -310,7 +312,7 @@ final class HTTPConnection {
         guard exchange.isBodyAwaited else { return }
         let credit = exchange.body.receivedCount / max(1, limits.bodyBytesPerSecondMin)
         let deadline = deadlines.bodyStart + limits.bodyTimeout + .seconds(credit)
-        guard deadline <= loop.now else {
+        guard deadline <= loop.time else {
             deadlines.read = deadline
             return
         }

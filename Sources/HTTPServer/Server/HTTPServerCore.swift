@@ -54,7 +54,7 @@ final class HTTPServerCore {
 
     var boundAddress: SocketAddress { listener.boundAddress }
 
-    var dateLine: [UInt8] { date.line(at: loop.now) }
+    var dateLine: [UInt8] { date.line(at: loop.time) }
 
     // MARK: Connections
 
