@@ -68,9 +68,10 @@ private func close(
 }
 
 private func write(_ string: String, to text: inout UnsafeMutablePointer<UInt8>) {
-    for byte in string.utf8 {
-        text.initialize(to: byte)
-        text += 1
+    var string = string
+    text += string.withUTF8 { bytes in
+        if let start = bytes.baseAddress { text.initialize(from: start, count: bytes.count) }
+        return bytes.count
     }
 }
 
