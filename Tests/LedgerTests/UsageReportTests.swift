@@ -27,7 +27,7 @@ struct UsageReportTests {
                     $0.tokens.cacheWriteLong = 4
                 },
             ])
-            func report(_ dimensions: UsageDimension...) async throws -> UsageReport {
+            func report(_ dimensions: UsageDimension...) async throws -> AccountUsage {
                 try await ledger.events.usageReport(account.id, by: dimensions)
             }
             let days = try await report(.day)

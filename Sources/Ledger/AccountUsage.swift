@@ -25,7 +25,7 @@ package struct UsageSums: Hashable, Sendable {
 }
 
 /// Usage of an account in a span of time, broken down, from the events themselves.
-package struct UsageReport: Hashable, Sendable {
+package struct AccountUsage: Hashable, Sendable {
     package struct Row: Hashable, Sendable {
         /// One value for each dimension asked for, in that order.
         ///
@@ -51,11 +51,11 @@ extension EventStore {
         to: Instant? = nil,
         by dimensions: [UsageDimension],
         key: KeyID? = nil
-    ) async throws(LedgerError) -> UsageReport {
+    ) async throws(LedgerError) -> AccountUsage {
         let query = usageQuery(account, from: from, to: to, by: dimensions, key: key)
         let rows = try await database.ledgerRead { session in
             try session.execute(query).map { row in
-                UsageReport.Row(
+                AccountUsage.Row(
                     group: try row.get("groups", as: [String].self),
                     sums: UsageSums(
                         calls: try row.get("calls"),
@@ -70,7 +70,7 @@ extension EventStore {
         }
         var total = UsageSums()
         for row in rows { total += row.sums }
-        return UsageReport(from: from, to: to, dimensions: dimensions, rows: rows, total: total)
+        return AccountUsage(from: from, to: to, dimensions: dimensions, rows: rows, total: total)
     }
 
     private func usageQuery(

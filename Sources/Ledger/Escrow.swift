@@ -1,0 +1,221 @@
+import Schema
+import Synchronization
+
+/// Admission without a round trip: holds money for calls out of this instance's leases.
+///
+/// Thread-safe and without tasks of its own: what must be asked of the database leaves as a
+/// command that `EscrowService` carries out.
+package final class Escrow: Sendable {
+    package typealias Moment = ContinuousClock.Instant
+
+    package let settings: EscrowSettings
+    private let shards: [EscrowShard]
+    private let tenure = Mutex<EscrowTenure?>(nil)
+    private let waiters = Atomic<UInt64>(0)
+    let commands: AsyncStream<EscrowCommand>
+    private let sender: AsyncStream<EscrowCommand>.Continuation
+
+    package init(settings: EscrowSettings = EscrowSettings()) {
+        self.settings = settings
+        let (commands, sender) = AsyncStream.makeStream(of: EscrowCommand.self)
+        self.commands = commands
+        self.sender = sender
+        shards = (0..<max(settings.shardCount, 1)).map { _ in
+            EscrowShard(settings: settings) { sender.yield($0) }
+        }
+    }
+
+    private func shard(_ account: AccountID) -> EscrowShard {
+        shards[Int(account.low % UInt64(shards.count))]
+    }
+
+    // MARK: Holding
+
+    /// Holds `want` at once when the lease can cover all of it: the way of nearly every call.
+    package func tryHold(_ account: AccountID, want: Pico) -> EscrowHold? {
+        shard(account).tryHold(account, want: want, now: .now)
+    }
+
+    /// Holds `want`, or when credit runs short at least `least`, waiting for the database and
+    /// for running calls for no longer than `waitMax`.
+    ///
+    /// Of two that wait the earlier is served first; a cancelled task stops waiting and holds
+    /// nothing, unless its hold had been made already and is returned.
+    package func hold(_ request: EscrowRequest) async throws(EscrowRefusal) -> EscrowHold {
+        let account = request.account
+        let shard = shard(account)
+        let now = Moment.now
+        if let hold = shard.tryHold(account, want: request.want, now: now) { return hold }
+        let waiter = waiters.add(1, ordering: .relaxed).newValue
+        let deadline = now + (request.waitMax ?? settings.holdWaitMax)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: EscrowShard.Continuation) in
+                shard.wait(
+                    waiter,
+                    for: account,
+                    want: request.want,
+                    least: request.least,
+                    deadline: deadline,
+                    now: now,
+                    continuation: continuation
+                )
+                // A handler that ran before the waiter was there has found nothing to cancel.
+                if Task.isCancelled { cancel(waiter, of: account) }
+            }
+        } onCancel: {
+            cancel(waiter, of: account)
+        }
+        return try result.get()
+    }
+
+    private func cancel(_ waiter: UInt64, of account: AccountID) {
+        shard(account).apply(to: account) { book, tenure in
+            book.cancel(waiter, now: .now, tenure: tenure) ?? []
+        }
+    }
+
+    /// Raises a running call's hold to `amount` at once; nil when the lease can't cover it.
+    package func tryGrow(_ hold: EscrowHold, to amount: Pico) -> EscrowHold? {
+        shard(hold.account).tryGrow(hold, to: amount, now: .now)
+    }
+
+    /// Ends a hold with the call's charge, which the usage event carries to the ledger later.
+    package func settle(_ hold: EscrowHold, charge: Pico) {
+        shard(hold.account).apply(to: hold.account) { book, tenure in
+            book.settle(hold, charge: charge, now: .now, tenure: tenure)
+        }
+    }
+
+    /// Ends a hold of a call that cost nothing.
+    package func release(_ hold: EscrowHold) {
+        settle(hold, charge: .zero)
+    }
+
+    /// Notes that usage events of the lease with charges of `amount` in sum are in the ledger.
+    ///
+    /// To be called for every settled hold, after the commit of the append: a lease is closed
+    /// only when all its charges are confirmed.
+    package func shipped(_ account: AccountID, lease: LeaseID, amount: Pico) {
+        shard(account).apply(to: account) { book, tenure in
+            book.shipped(amount, of: lease, now: .now, tenure: tenure)
+        }
+    }
+
+    // MARK: Looking
+
+    /// What this instance holds of an account.
+    package func holdings(_ account: AccountID) -> EscrowHoldings {
+        shard(account).read(account, \.holdings) ?? EscrowHoldings()
+    }
+
+    /// What this instance holds of all accounts.
+    package var totals: EscrowHoldings {
+        shards.reduce(EscrowHoldings()) { total, shard in
+            shard.reduce(total) { $0 + $1.holdings }
+        }
+    }
+
+    /// Whether calls, growth and upstream attempts are allowed now.
+    package var isAdmitting: Bool {
+        tenure.withLock { $0 }?.admits(at: .now) ?? false
+    }
+
+    /// Tells an account's figures that came by another way, such as the directory's snapshot:
+    /// a suspended or overdrawn account is refused from now on.
+    package func observe(_ account: AccountID, _ head: HeadSummary) {
+        shard(account).observe(account, head, now: .now)
+    }
+
+    /// Refuses everything from now on; running calls go on to settle.
+    package func stopAdmitting() {
+        change { tenure in
+            if tenure.phase == .serving { tenure.phase = .draining }
+        }
+    }
+}
+
+// MARK: - For the service
+
+extension Escrow {
+    /// Begins to admit as this identity.
+    func begin(_ identity: InstanceIdentity, validUntil: Moment) {
+        adopt(EscrowTenure(identity: identity, validUntil: validUntil))
+    }
+
+    /// Renews the validity of all leases, as counted from before the heartbeat was sent.
+    func renew(until validUntil: Moment) {
+        let now = Moment.now
+        change { tenure in
+            if now >= tenure.validUntil { tenure.lapses += 1 }
+            tenure.validUntil = max(tenure.validUntil, validUntil)
+        }
+    }
+
+    /// Another process owns the instance: ends all admission and forgets all leases.
+    func supersede() {
+        change { $0.phase = .superseded }
+    }
+
+    func sweep() {
+        let now = Moment.now
+        for shard in shards { shard.sweep(now: now) }
+    }
+
+    func wake(_ account: AccountID, armedFor moment: Moment) {
+        shard(account).wake(account, armedFor: moment, now: .now)
+    }
+
+    func completed(_ request: AcquireRequest, _ result: Result<AcquireReply, LedgerError>) {
+        shard(request.account).apply(to: request.account) { book, tenure in
+            book.completed(request, result, now: .now, tenure: tenure)
+        }
+    }
+
+    func completed(_ request: GiveBackRequest, _ result: Result<GiveBackReply, LedgerError>) {
+        shard(request.account).apply(to: request.account) { book, tenure in
+            book.completed(request, result, now: .now, tenure: tenure)
+        }
+    }
+
+    /// Whether every hold is settled and every lease closed.
+    var isClosed: Bool {
+        shards.allSatisfy { $0.reduce(true) { $0 && $1.isClosed } }
+    }
+
+    /// Ends the service's loop over commands.
+    func finish() { sender.finish() }
+
+    private func change(_ body: (inout EscrowTenure) -> Void) {
+        let changed = tenure.withLock { tenure -> EscrowTenure? in
+            guard var changed = tenure else { return nil }
+            body(&changed)
+            tenure = changed
+            return changed
+        }
+        if let changed { adopt(changed) }
+    }
+
+    private func adopt(_ new: EscrowTenure) {
+        tenure.withLock { $0 = new }
+        let now = Moment.now
+        for shard in shards { shard.adopt(new, now: now) }
+    }
+}
+
+/// What the escrow wants done that takes time.
+enum EscrowCommand: Sendable {
+    case acquire(AcquireRequest)
+    case giveBack(GiveBackRequest)
+    case wake(AccountID, at: ContinuousClock.Instant)
+}
+
+extension EscrowHoldings {
+    static func + (left: Self, right: Self) -> Self {
+        var sum = left
+        sum.held += right.held
+        sum.unshipped += right.unshipped
+        sum.available += right.available
+        sum.holdCount += right.holdCount
+        return sum
+    }
+}

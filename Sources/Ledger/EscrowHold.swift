@@ -1,0 +1,130 @@
+import Schema
+
+/// Money set aside for one call out of its account's lease: an upper bound of what it can cost.
+///
+/// Ends in exactly one `settle` or `release`; a second one changes nothing.
+package struct EscrowHold: Hashable, Sendable {
+    package let account: AccountID
+    /// The lease that the call's usage event names; nil when the amount is zero.
+    package let lease: LeaseID?
+    package let amount: Pico
+    /// Tells this hold from every other of its account.
+    let serial: UInt64
+}
+
+/// What is to be held for a call.
+///
+/// A value of its own, not a list of parameters: Swift 6.3 on x86-64 corrupts the stack where an
+/// asynchronous function with 128-bit arguments has more of them than fit into registers.
+package struct EscrowRequest: Hashable, Sendable {
+    package let account: AccountID
+    /// An upper bound of the whole call.
+    package let want: Pico
+    /// Less than this is of no use; at most `want`.
+    package let least: Pico
+    /// How long to wait for the database and for running calls; nil for the setting's.
+    package let waitMax: Duration?
+
+    package init(_ account: AccountID, want: Pico, least: Pico, waitMax: Duration? = nil) {
+        self.account = account
+        self.want = want
+        self.least = least
+        self.waitMax = waitMax
+    }
+}
+
+/// Why a call was not admitted, with the figures that show it.
+package struct EscrowRefusal: Error, Sendable, CustomStringConvertible {
+    package enum Reason: Hashable, Sendable {
+        /// The balance itself cannot cover the call, even with nothing running (402).
+        case insufficient
+        /// The balance could, but running calls or other leases have the money now (429).
+        case tiedUp(retryAfter: Duration)
+        /// The lease cannot cover the call, and the database does not answer or may not be asked.
+        case unavailable
+        /// The account is suspended (403).
+        case suspended
+        /// The caller's task was cancelled while it waited; nothing is held.
+        case cancelled
+    }
+
+    package var reason: Reason { figures.reason }
+    /// The balance as the database last said it; zero when it is not known.
+    package var balance: Pico { figures.balance }
+    /// What running calls and leases have set aside; zero when it is not known.
+    package var held: Pico { figures.held }
+    /// The least that the call needs.
+    package var needed: Pico { figures.needed }
+
+    /// One word wide on purpose: with a typed error too wide for registers and arguments that
+    /// spill to the stack, an async function that suspends corrupts its caller (Swift 6.3,
+    /// x86-64).
+    private let figures: Figures
+
+    private final class Figures: Sendable {
+        let reason: Reason
+        let balance: Pico
+        let held: Pico
+        let needed: Pico
+
+        init(_ reason: Reason, balance: Pico, held: Pico, needed: Pico) {
+            self.reason = reason
+            self.balance = balance
+            self.held = held
+            self.needed = needed
+        }
+    }
+
+    package init(_ reason: Reason, balance: Pico, held: Pico, needed: Pico) {
+        figures = Figures(reason, balance: balance, held: held, needed: needed)
+    }
+
+    package var description: String {
+        "\(reason): balance \(balance), held \(held), needed \(needed)"
+    }
+}
+
+/// What an instance holds of one account.
+package struct EscrowHoldings: Hashable, Sendable {
+    /// Set aside for running calls.
+    package var held: Pico = .zero
+    /// Charged here and not yet in the account's stream.
+    package var unshipped: Pico = .zero
+    /// In the lease and free for the next call.
+    package var available: Pico = .zero
+    /// Running calls, those with a hold of zero included.
+    package var holdCount = 0
+
+    package init() {}
+}
+
+/// An instance's right to admit: who it is, until when, and whether it still wants to.
+package struct EscrowTenure: Hashable, Sendable {
+    package enum Phase: Hashable, Sendable {
+        case serving
+        /// Stopping: admits nothing, settles, gives back and closes.
+        case draining
+        /// Another process owns the instance: admits nothing and speaks for no lease.
+        case superseded
+    }
+
+    package var identity: InstanceIdentity
+    /// No admission, growth of a hold or upstream attempt from this moment on.
+    package var validUntil: ContinuousClock.Instant
+    /// How often validity had run out before it was renewed.
+    ///
+    /// Leases from before a lapse may have been released meanwhile, and are used again only after
+    /// the database has answered for them.
+    package var lapses = 0
+    package var phase = Phase.serving
+
+    package init(identity: InstanceIdentity, validUntil: ContinuousClock.Instant) {
+        self.identity = identity
+        self.validUntil = validUntil
+    }
+
+    /// Whether calls may be admitted at this moment.
+    package func admits(at now: ContinuousClock.Instant) -> Bool {
+        phase == .serving && now < validUntil
+    }
+}

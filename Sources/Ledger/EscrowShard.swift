@@ -1,0 +1,224 @@
+import Schema
+import Synchronization
+
+/// A part of the accounts behind one lock, and those that wait for them.
+///
+/// Decisions are made under the lock; continuations are resumed and commands sent outside of it.
+final class EscrowShard: Sendable {
+    typealias Continuation = CheckedContinuation<Result<EscrowHold, EscrowRefusal>, Never>
+
+    private struct State {
+        var books: [AccountID: LeaseBook] = [:]
+        var tenure: EscrowTenure?
+        var continuations: [UInt64: Continuation] = [:]
+        /// The next wake that is on its way to each account.
+        var wakes: [AccountID: ContinuousClock.Instant] = [:]
+    }
+
+    /// What a decision leaves to be done outside of the lock.
+    struct Effects: Sendable {
+        fileprivate var resumptions: [(Continuation, Result<EscrowHold, EscrowRefusal>)] = []
+        fileprivate var commands: [EscrowCommand] = []
+    }
+
+    private let state = Mutex(State())
+    private let settings: EscrowSettings
+    private let send: @Sendable (EscrowCommand) -> Void
+
+    init(settings: EscrowSettings, send: @escaping @Sendable (EscrowCommand) -> Void) {
+        self.settings = settings
+        self.send = send
+    }
+
+    func tryHold(
+        _ account: AccountID,
+        want: Pico,
+        now: ContinuousClock.Instant
+    ) -> EscrowHold? {
+        let (hold, effects) = state.withLock { state -> (EscrowHold?, Effects?) in
+            guard let tenure = state.tenure else { return (nil, nil) }
+            guard let index = state.books.index(forKey: account) else {
+                // Only a hold of zero needs nothing that must be there already.
+                guard want <= .zero else { return (nil, nil) }
+                var book = freshBook(account)
+                let hold = book.tryHold(want, now: now, tenure: tenure)
+                state.books[account] = book
+                return (hold, nil)
+            }
+            let hold = state.books.values[index].tryHold(want, now: now, tenure: tenure)
+            guard hold != nil, state.books.values[index].wantsMore(now: now) else {
+                return (hold, nil)
+            }
+            let actions = state.books.values[index].tick(now: now, tenure: tenure)
+            return (hold, take(actions, of: account, tenure: tenure, in: &state))
+        }
+        if let effects { perform(effects) }
+        return hold
+    }
+
+    func tryGrow(
+        _ hold: EscrowHold,
+        to amount: Pico,
+        now: ContinuousClock.Instant
+    ) -> EscrowHold? {
+        state.withLock { state in
+            guard let tenure = state.tenure else { return nil }
+            return state.books[hold.account]?.tryGrow(hold, to: amount, now: now, tenure: tenure)
+        }
+    }
+
+    func wait(
+        _ waiter: UInt64,
+        for account: AccountID,
+        want: Pico,
+        least: Pico,
+        deadline: ContinuousClock.Instant,
+        now: ContinuousClock.Instant,
+        continuation: Continuation
+    ) {
+        let effects = state.withLock { state -> Effects? in
+            guard let tenure = state.tenure else { return nil }
+            state.continuations[waiter] = continuation
+            let actions = state.books[account, default: freshBook(account)].wait(
+                waiter,
+                want: want,
+                least: least,
+                deadline: deadline,
+                now: now,
+                tenure: tenure
+            )
+            return take(actions, of: account, tenure: tenure, in: &state)
+        }
+        if let effects {
+            perform(effects)
+        } else {
+            let refusal = EscrowRefusal(.unavailable, balance: .zero, held: .zero, needed: least)
+            continuation.resume(returning: .failure(refusal))
+        }
+    }
+
+    /// Applies an event to an account's book, when there is one, and does what follows.
+    func apply(
+        to account: AccountID,
+        _ body: (inout LeaseBook, EscrowTenure) -> [LeaseAction]
+    ) {
+        let effects = state.withLock { state -> Effects? in
+            guard let tenure = state.tenure, let index = state.books.index(forKey: account)
+            else { return nil }
+            let actions = body(&state.books.values[index], tenure)
+            guard
+                !actions.isEmpty || !state.books.values[index].queue.isEmpty
+                    || state.books.values[index].operation != nil
+            else { return nil }
+            return take(actions, of: account, tenure: tenure, in: &state)
+        }
+        if let effects { perform(effects) }
+    }
+
+    /// Runs the wake that was armed for this moment; one that an earlier wake replaced is void.
+    func wake(
+        _ account: AccountID,
+        armedFor moment: ContinuousClock.Instant,
+        now: ContinuousClock.Instant
+    ) {
+        let isArmed = state.withLock { state in
+            guard state.wakes[account] == moment else { return false }
+            state.wakes[account] = nil
+            return true
+        }
+        if isArmed { apply(to: account) { $0.tick(now: now, tenure: $1) } }
+    }
+
+    /// Sweeps every book and forgets those that have nothing left.
+    func sweep(now: ContinuousClock.Instant) {
+        let effects = state.withLock { state -> [Effects] in
+            guard let tenure = state.tenure else { return [] }
+            var all: [Effects] = []
+            for account in Array(state.books.keys) {
+                guard let index = state.books.index(forKey: account) else { continue }
+                let actions = state.books.values[index].sweep(now: now, tenure: tenure)
+                if state.books.values[index].isDisposable(at: now) {
+                    state.books.remove(at: index)
+                }
+                guard !actions.isEmpty else { continue }
+                all.append(take(actions, of: account, tenure: tenure, in: &state))
+            }
+            return all
+        }
+        effects.forEach(perform)
+    }
+
+    /// Tells all books of a new tenure; what it ends is decided at once.
+    func adopt(_ tenure: EscrowTenure, now: ContinuousClock.Instant) {
+        let isChanged = state.withLock { state in
+            defer { state.tenure = tenure }
+            return state.tenure?.phase != tenure.phase
+        }
+        if isChanged { sweep(now: now) }
+    }
+
+    func observe(_ account: AccountID, _ head: HeadSummary, now: ContinuousClock.Instant) {
+        let isBlocking = head.isSuspended || head.overdrawn > .zero
+        state.withLock { state in
+            if isBlocking {
+                state.books[account, default: freshBook(account)].observe(head, now: now)
+            } else {
+                state.books[account]?.observe(head, now: now)
+            }
+        }
+    }
+
+    func read<Value: Sendable>(_ account: AccountID, _ body: (LeaseBook) -> Value) -> Value? {
+        state.withLock { $0.books[account].map(body) }
+    }
+
+    func reduce<Value: Sendable>(_ initial: Value, _ body: (Value, LeaseBook) -> Value) -> Value {
+        state.withLock { $0.books.values.reduce(initial, body) }
+    }
+}
+
+extension EscrowShard {
+    private func freshBook(_ account: AccountID) -> LeaseBook {
+        var generator = SystemRandomNumberGenerator()
+        let lease = LeaseID(
+            at: Instant(microseconds: 0),
+            random: (generator.next(), generator.next())
+        )
+        return LeaseBook(account: account, firstLease: lease, settings: settings)
+    }
+
+    /// Turns a book's actions into what is left to do, and arms its next wake.
+    private func take(
+        _ actions: [LeaseAction],
+        of account: AccountID,
+        tenure: EscrowTenure,
+        in state: inout State
+    ) -> Effects {
+        var effects = Effects()
+        for action in actions {
+            switch action {
+            case .acquire(let request): effects.commands.append(.acquire(request))
+            case .giveBack(let request): effects.commands.append(.giveBack(request))
+            case .resume(let waiter, let result):
+                guard let continuation = state.continuations.removeValue(forKey: waiter) else {
+                    continue
+                }
+                effects.resumptions.append((continuation, result))
+            }
+        }
+        if let wake = state.books[account]?.nextWake(tenure: tenure),
+            state.wakes[account].map({ wake < $0 }) ?? true
+        {
+            state.wakes[account] = wake
+            effects.commands.append(.wake(account, at: wake))
+        }
+        return effects
+    }
+
+    private func perform(_ effects: Effects) {
+        for command in effects.commands { send(command) }
+        for (continuation, result) in effects.resumptions {
+            continuation.resume(returning: result)
+        }
+    }
+}

@@ -1,0 +1,295 @@
+import Schema
+
+/// One account's lease as the instance that holds it sees it.
+///
+/// A pure value: every method is told the moment and the tenure, changes the figures and returns
+/// what is to be done. It never claims more than the database has set aside: its own figure is
+/// lowered before credit is given back and raised only by the reply to an acquire. An operation
+/// without an answer is repeated under its number until it has one.
+package struct LeaseBook: Sendable {
+    package typealias Moment = ContinuousClock.Instant
+
+    package let account: AccountID
+    let settings: EscrowSettings
+
+    var lease: Lease?
+    /// Leases that the database closed or that were given up, until their charges are appended.
+    var retired: [LeaseID: RetiredLease] = [:]
+    var holds: [UInt64: Hold] = [:]
+    var operation: PendingOperation?
+    var demand = LeaseBookDemand()
+    var queue = LeaseBookQueue()
+
+    /// The account as the database last said it was.
+    private(set) var head: HeadSummary?
+    private(set) var headAt: Moment?
+
+    /// No acquire for the time being: the pace of one account.
+    var acquiresFrom: Moment?
+    /// No operation for the time being, after the database has rejected one.
+    var pausedUntil: Moment?
+    /// When waiting holds that were refused ask the database again.
+    var retriesFrom: Moment?
+    var gaveBackAt: Moment?
+    private(set) var usedAt: Moment?
+
+    private var leaseIDs: LeaseID
+    private var serials: UInt64
+
+    /// - Parameter firstLease: a fresh identifier; those of later leases count up from it.
+    package init(account: AccountID, firstLease: LeaseID, settings: EscrowSettings) {
+        self.account = account
+        self.settings = settings
+        leaseIDs = firstLease
+        serials = firstLease.low
+    }
+
+    struct Lease: Sendable {
+        let id: LeaseID
+        /// What operations have added, less what was given back.
+        var granted = Pico.zero
+        /// Charges of calls that held from this lease.
+        var settled = Pico.zero
+        /// Those of them that are in the account's stream.
+        var shipped = Pico.zero
+        var held = Pico.zero
+        var nextSequence: Int64 = 1
+        /// The tenure's lapses when the database last answered for this lease.
+        var lapses: Int
+
+        var available: Pico { granted - settled - held }
+        var unshipped: Pico { settled - shipped }
+    }
+
+    struct RetiredLease: Sendable {
+        var held: Pico
+        var unshipped: Pico
+    }
+
+    struct Hold: Sendable {
+        let lease: LeaseID?
+        var amount: Pico
+    }
+}
+
+// MARK: - The life of a hold
+
+extension LeaseBook {
+    /// Holds all of `want` from what the lease has free, at once or not at all.
+    ///
+    /// Nil as well while others wait, and while the account may not spend.
+    package mutating func tryHold(
+        _ want: Pico,
+        now: Moment,
+        tenure: EscrowTenure
+    ) -> EscrowHold? {
+        guard queue.isEmpty, tenure.admits(at: now) else { return nil }
+        if want <= .zero { return isBarred(at: now) ? nil : open(.zero, on: nil) }
+        guard !isBlocked, want <= spendable(tenure) else { return nil }
+        return take(want, now: now)
+    }
+
+    /// Raises a hold to `amount` from what the lease has free; nil when that is not enough.
+    package mutating func tryGrow(
+        _ hold: EscrowHold,
+        to amount: Pico,
+        now: Moment,
+        tenure: EscrowTenure
+    ) -> EscrowHold? {
+        guard queue.isEmpty, tenure.admits(at: now), !isBlocked,
+            let current = holds[hold.serial], current.lease == lease?.id, current.lease != nil
+        else { return nil }
+        let growth = (amount - current.amount).clampedToZero
+        guard growth <= spendable(tenure) else { return nil }
+        lease?.held += growth
+        holds[hold.serial]?.amount += growth
+        noteUse(of: growth, now: now)
+        return EscrowHold(
+            account: account,
+            lease: current.lease,
+            amount: current.amount + growth,
+            serial: hold.serial
+        )
+    }
+
+    /// Ends a hold with what the call cost; more than the hold is cut to it, as in the ledger.
+    package mutating func settle(
+        _ hold: EscrowHold,
+        charge: Pico,
+        now: Moment,
+        tenure: EscrowTenure
+    ) -> [LeaseAction] {
+        guard let ended = holds.removeValue(forKey: hold.serial) else { return [] }
+        guard let id = ended.lease else { return [] }
+        let charge = min(charge.clampedToZero, ended.amount)
+        usedAt = now
+        if lease?.id == id {
+            lease?.held -= ended.amount
+            lease?.settled += charge
+            demand.settled(charge)
+        } else {
+            retired[id]?.held -= ended.amount
+            retired[id]?.unshipped += charge
+            forgetRetired(id)
+        }
+        return queue.isEmpty ? [] : advance(now: now, tenure: tenure)
+    }
+
+    /// Notes that charges of a lease are in the account's stream.
+    package mutating func shipped(
+        _ amount: Pico,
+        of id: LeaseID,
+        now: Moment,
+        tenure: EscrowTenure
+    ) -> [LeaseAction] {
+        if lease?.id == id {
+            lease?.shipped += amount
+        } else {
+            retired[id]?.unshipped -= amount
+            forgetRetired(id)
+        }
+        guard !queue.isEmpty || tenure.phase == .draining else { return [] }
+        // The balance that decides about the waiting has come down by this much.
+        retriesFrom = nil
+        return advance(now: now, tenure: tenure)
+    }
+
+    /// Takes from the lease what was found to be there.
+    mutating func take(_ amount: Pico, now: Moment) -> EscrowHold? {
+        guard let id = lease?.id else { return nil }
+        lease?.held += amount
+        noteUse(of: amount, now: now)
+        return open(amount, on: id)
+    }
+
+    mutating func open(_ amount: Pico, on id: LeaseID?) -> EscrowHold {
+        serials &+= 1
+        holds[serials] = Hold(lease: id, amount: amount)
+        return EscrowHold(account: account, lease: id, amount: amount, serial: serials)
+    }
+
+    private mutating func noteUse(of amount: Pico, now: Moment) {
+        usedAt = now
+        demand.held(amount, leaving: lease?.available ?? .zero)
+    }
+}
+
+// MARK: - Figures
+
+extension LeaseBook {
+    package var holdings: EscrowHoldings {
+        var holdings = EscrowHoldings()
+        holdings.holdCount = holds.count
+        holdings.held = lease?.held ?? .zero
+        holdings.unshipped = unshipped
+        holdings.available = lease?.available ?? .zero
+        for lease in retired.values { holdings.held += lease.held }
+        return holdings
+    }
+
+    /// The open lease's own figures; nil without a lease.
+    package var leaseFigures: (lease: LeaseID, granted: Pico, settled: Pico, available: Pico)? {
+        lease.map { ($0.id, $0.granted, $0.settled, $0.available) }
+    }
+
+    /// Charged here and not known to be in the account's stream.
+    var unshipped: Pico {
+        retired.values.reduce(lease?.unshipped ?? .zero) { $0 + $1.unshipped }
+    }
+
+    /// What the lease can pay for now: nothing until the database has answered for it.
+    func spendable(_ tenure: EscrowTenure) -> Pico {
+        guard let lease, lease.lapses == tenure.lapses else { return .zero }
+        return lease.available
+    }
+
+    /// The account may spend nothing, by its latest figures.
+    var isBlocked: Bool {
+        guard let head else { return false }
+        return head.isSuspended || head.overdrawn > .zero
+    }
+
+    /// Blocked by figures young enough to refuse alone, without asking again.
+    func isBarred(at now: Moment) -> Bool {
+        guard isBlocked, let headAt else { return false }
+        return now - headAt < settings.headTrust
+    }
+
+    /// The most that the balance could cover with nothing running.
+    ///
+    /// What is settled here and not shipped may or may not be in the balance already, for a
+    /// commit is known later than it is done. So it is not taken off: while it decides, the call
+    /// waits as for tied-up money, until the shipping is known and the database asked again.
+    func coverable(_ head: HeadSummary) -> Pico {
+        head.balance + head.creditLimit - head.reserved
+    }
+
+    /// Whether nothing of the account is left here that anybody could miss.
+    package func isDisposable(at now: Moment) -> Bool {
+        lease == nil && operation == nil && queue.isEmpty && holds.isEmpty && retired.isEmpty
+            && !isBarred(at: now)
+    }
+
+    /// Whether the book has given up all that it had.
+    package var isClosed: Bool { lease == nil && operation == nil && holds.isEmpty }
+
+    func refusal(_ reason: EscrowRefusal.Reason, needing needed: Pico) -> EscrowRefusal {
+        guard let head else {
+            return EscrowRefusal(
+                reason,
+                balance: .zero,
+                held: holdings.held,
+                needed: needed
+            )
+        }
+        let own = holdings
+        let elsewhere = (head.escrowed - own.held - own.available - own.unshipped).clampedToZero
+        return EscrowRefusal(
+            reason,
+            balance: head.balance,
+            held: own.held + elsewhere,
+            needed: needed
+        )
+    }
+}
+
+// MARK: - What the database says
+
+extension LeaseBook {
+    /// Takes over figures of the account that came by another way, unless they are older.
+    package mutating func observe(_ head: HeadSummary, now: Moment) {
+        if let known = self.head, known.version > head.version { return }
+        note(head, now: now)
+    }
+
+    mutating func note(_ head: HeadSummary, now: Moment) {
+        self.head = head
+        headAt = now
+    }
+
+    mutating func openLease(_ tenure: EscrowTenure) -> Lease {
+        let lease = Lease(id: leaseIDs, lapses: tenure.lapses)
+        let variant: UInt64 = 0x8000_0000_0000_0000
+        leaseIDs = LeaseID(
+            high: leaseIDs.high,
+            low: variant | (leaseIDs.low &+ 1) & 0x3fff_ffff_ffff_ffff
+        )
+        self.lease = lease
+        return lease
+    }
+
+    /// Admits nothing more on the lease; calls that hold from it settle against free balance.
+    mutating func retireLease() {
+        guard let lease else { return }
+        self.lease = nil
+        demand = LeaseBookDemand()
+        retired[lease.id] = RetiredLease(held: lease.held, unshipped: lease.unshipped)
+        forgetRetired(lease.id)
+    }
+
+    private mutating func forgetRetired(_ id: LeaseID) {
+        guard let lease = retired[id], lease.unshipped <= .zero else { return }
+        guard !holds.values.contains(where: { $0.lease == id }) else { return }
+        retired[id] = nil
+    }
+}

@@ -1,0 +1,187 @@
+import Schema
+
+/// What a book asks its driver to do.
+package enum LeaseAction: Sendable {
+    case acquire(AcquireRequest)
+    case giveBack(GiveBackRequest)
+    case resume(UInt64, Result<EscrowHold, EscrowRefusal>)
+}
+
+/// The one operation of a lease that the database has not answered yet.
+struct PendingOperation: Sendable {
+    enum Kind: Sendable {
+        case acquire(AcquireRequest)
+        case giveBack(GiveBackRequest)
+    }
+
+    let kind: Kind
+    /// The tenure's lapses when it was last sent.
+    var lapses: Int
+    /// The last waiter that had come when it was last sent.
+    var arrivals: UInt64
+    var failures = 0
+    /// When it is sent again after a failure; nil while it is under way.
+    var repeatsAt: ContinuousClock.Instant?
+
+    var action: LeaseAction {
+        switch kind {
+        case .acquire(let request): .acquire(request)
+        case .giveBack(let request): .giveBack(request)
+        }
+    }
+}
+
+// MARK: - Deciding
+
+extension LeaseBook {
+    /// Decides what time alone has brought: deadlines, repeats, the next acquire.
+    package mutating func tick(now: Moment, tenure: EscrowTenure) -> [LeaseAction] {
+        advance(now: now, tenure: tenure)
+    }
+
+    /// Gives idle credit back and closes a lease that nobody uses; to be called every second.
+    package mutating func sweep(now: Moment, tenure: EscrowTenure) -> [LeaseAction] {
+        var actions: [LeaseAction] = []
+        if operation == nil, queue.isEmpty, tenure.admits(at: now) {
+            giveBackIdle(now: now, tenure: tenure, into: &actions)
+        }
+        demand.rotate(
+            available: lease?.available ?? .zero,
+            at: now,
+            idleAfter: settings.idleAfter,
+            growthInterval: settings.growthInterval
+        )
+        return actions + advance(now: now, tenure: tenure)
+    }
+
+    /// Whether so little is left that more should be fetched before a hold has to wait for it.
+    package func wantsMore(now: Moment) -> Bool {
+        guard operation == nil, let lease, let head, demand.slice > .zero else { return false }
+        if let acquiresFrom, now < acquiresFrom { return false }
+        let ahead = demand.ahead(free: head.available, divisor: settings.freeCreditDivisor)
+        return ahead >= demand.holdRecent && lease.available < Pico(ahead.units / 4)
+    }
+
+    mutating func advance(
+        isHeadFresh: Bool = false,
+        now: Moment,
+        tenure: EscrowTenure
+    ) -> [LeaseAction] {
+        var actions: [LeaseAction] = []
+        serve(isHeadFresh: isHeadFresh, now: now, tenure: tenure, into: &actions)
+        decide(now: now, tenure: tenure, into: &actions)
+        return actions
+    }
+
+    private mutating func decide(
+        now: Moment,
+        tenure: EscrowTenure,
+        into actions: inout [LeaseAction]
+    ) {
+        if tenure.phase == .superseded {
+            operation = nil
+            retireLease()
+            return
+        }
+        if var operation {
+            guard let repeatsAt = operation.repeatsAt, now >= repeatsAt else { return }
+            operation.repeatsAt = nil
+            operation.lapses = tenure.lapses
+            operation.arrivals = queue.arrivals
+            self.operation = operation
+            actions.append(operation.action)
+        } else if tenure.phase == .draining {
+            drain(now: now, tenure: tenure, into: &actions)
+        } else if tenure.admits(at: now) {
+            acquireMore(now: now, tenure: tenure, into: &actions)
+        }
+    }
+
+    private mutating func acquireMore(
+        now: Moment,
+        tenure: EscrowTenure,
+        into actions: inout [LeaseAction]
+    ) {
+        if let acquiresFrom, now < acquiresFrom { return }
+        if queue.isEmpty {
+            guard wantsMore(now: now) else { return }
+            beginAcquire(
+                need: demand.holdRecent,
+                least: max(demand.holdRecent, Pico(1)),
+                isAhead: true,
+                now: now,
+                tenure: tenure,
+                into: &actions
+            )
+            return
+        }
+        var asking = eligibleWaiters()
+        if asking.isEmpty {
+            guard retriesFrom.map({ now >= $0 }) ?? true else { return }
+            asking = queue.waiters
+        }
+        guard let target = asking.first else { return }
+        let available = lease?.available ?? .zero
+        let need = asking.reduce(Pico.zero) { $0 + $1.want } - available
+        beginAcquire(
+            need: need,
+            least: max(target.least - available, Pico(1)),
+            isAhead: target.id == queue.first?.id,
+            now: now,
+            tenure: tenure,
+            into: &actions
+        )
+    }
+
+    /// The waiters that an acquire can help now: those that the database has not answered, and
+    /// those whose shortfall it has free.
+    func eligibleWaiters() -> [LeaseBookQueue.Waiter] {
+        let free = head?.available ?? .zero
+        let available = lease?.available ?? .zero
+        let mayPass = queue.mayPass(max: settings.passesMax)
+        return queue.waiters.filter { waiter in
+            if waiter.word != .answered { return true }
+            guard mayPass || waiter.id == queue.first?.id else { return false }
+            let shortfall = waiter.least - available
+            return shortfall > .zero && shortfall <= free
+        }
+    }
+
+    private mutating func beginAcquire(
+        need: Pico,
+        least: Pico,
+        isAhead: Bool,
+        now: Moment,
+        tenure: EscrowTenure,
+        into actions: inout [LeaseAction]
+    ) {
+        demand.acquiring(max(need, least), at: now, growthInterval: settings.growthInterval)
+        let free = head?.available ?? .zero
+        let ahead = isAhead ? demand.ahead(free: free, divisor: settings.freeCreditDivisor) : .zero
+        let lease = lease ?? openLease(tenure)
+        let request = AcquireRequest(
+            identity: tenure.identity,
+            account: account,
+            lease: lease.id,
+            opSequence: lease.nextSequence,
+            want: min(max(need, least, ahead), Pico.balanceMax),
+            least: least
+        )
+        acquiresFrom = now + settings.acquireInterval
+        begin(.acquire(request), tenure: tenure, into: &actions)
+    }
+
+    mutating func begin(
+        _ kind: PendingOperation.Kind,
+        tenure: EscrowTenure,
+        into actions: inout [LeaseAction]
+    ) {
+        let operation = PendingOperation(
+            kind: kind,
+            lapses: tenure.lapses,
+            arrivals: queue.arrivals
+        )
+        self.operation = operation
+        actions.append(operation.action)
+    }
+}

@@ -1,0 +1,94 @@
+import Schema
+
+/// Holds that wait for one account, first come first served.
+///
+/// Later ones may pass the first while credit cannot cover it yet, but only so many: then
+/// everything that comes free is kept for it, and no stream of small holds starves a large one.
+struct LeaseBookQueue: Sendable {
+    struct Waiter: Sendable {
+        let id: UInt64
+        let want: Pico
+        let least: Pico
+        let deadline: ContinuousClock.Instant
+        /// Counts the waiters of the book, in order.
+        let arrival: UInt64
+        /// What the database has said since this one came.
+        var word = Word.none
+    }
+
+    enum Word: Sendable {
+        case none
+        /// It was asked and did not answer.
+        case failed
+        /// It answered an acquire that was sent after the waiter came.
+        case answered
+    }
+
+    private(set) var waiters: [Waiter] = []
+    private(set) var arrivals: UInt64 = 0
+    /// How many have passed the first since it became the first.
+    private var passes = 0
+
+    var isEmpty: Bool { waiters.isEmpty }
+    var count: Int { waiters.count }
+    var first: Waiter? { waiters.first }
+
+    func mayPass(max passesMax: Int) -> Bool { passes < passesMax }
+
+    mutating func append(
+        id: UInt64,
+        want: Pico,
+        least: Pico,
+        deadline: ContinuousClock.Instant
+    ) {
+        arrivals += 1
+        waiters.append(
+            Waiter(id: id, want: want, least: least, deadline: deadline, arrival: arrivals)
+        )
+    }
+
+    mutating func remove(_ id: UInt64) -> Bool {
+        guard let index = waiters.firstIndex(where: { $0.id == id }) else { return false }
+        waiters.remove(at: index)
+        if index == 0 { passes = 0 }
+        return true
+    }
+
+    /// Lets go of those that depart, in order.
+    ///
+    /// - Parameter decide: is told whether the waiter is the first of those that stay, and
+    ///   whether it may be served before that one; returns nil to let it stay.
+    mutating func sweep(
+        _ decide: (_ waiter: Waiter, _ isFirst: Bool, _ mayPass: Bool) -> Departure?,
+        passesMax: Int
+    ) {
+        var staying: [Waiter] = []
+        let formerFirst = waiters.first?.id
+        var passed = passes
+        for waiter in waiters {
+            guard let departure = decide(waiter, staying.isEmpty, passed < passesMax) else {
+                if staying.isEmpty, waiter.id != formerFirst { passed = 0 }
+                staying.append(waiter)
+                continue
+            }
+            if departure == .served, !staying.isEmpty { passed += 1 }
+        }
+        waiters = staying
+        passes = staying.isEmpty ? 0 : passed
+    }
+
+    enum Departure: Sendable {
+        case served
+        case refused
+    }
+
+    /// Notes the database's word for those that had come when it was asked.
+    mutating func note(_ word: Word, upTo arrival: UInt64) {
+        for index in waiters.indices where waiters[index].arrival <= arrival {
+            if case .answered = waiters[index].word { continue }
+            waiters[index].word = word
+        }
+    }
+
+    var earliestDeadline: ContinuousClock.Instant? { waiters.map(\.deadline).min() }
+}
