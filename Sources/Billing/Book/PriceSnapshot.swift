@@ -63,6 +63,12 @@ package struct PriceSnapshot: Sendable {
         return best?.terms
     }
 
+    /// Whether the model has a price in any currency at this instant.
+    package func hasPrice(model: String, at instant: Instant) -> Bool {
+        Set(lines.keys.map(\.currency))
+            .contains { terms(model: model, currency: $0, at: instant) != nil }
+    }
+
     /// The version of a source that is in force at an instant.
     package func edition(
         _ currency: Currency,
@@ -118,6 +124,9 @@ package final class PriceEdition: Sendable {
 
     /// The terms under exactly this name or pattern.
     package subscript(name: String) -> PriceTerms? { byName[name] }
+
+    /// The terms that a model is charged by in this version; nil when it has no price here.
+    package func terms(for model: String) -> PriceTerms? { find(model)?.terms }
 
     func find(_ model: String) -> (match: Match, terms: PriceTerms)? {
         if let terms = byName[model] {

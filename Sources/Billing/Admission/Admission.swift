@@ -1,0 +1,134 @@
+import Ledger
+import Schema
+
+/// What the desk must know of a call to admit it.
+package struct AdmissionRequest: Sendable {
+    package var account: AccountID
+    package var currency: Currency
+    /// The model as the client named it, which is what the customer pays for.
+    package var model: String
+    package var bounds: QuoteRequest
+    package var shortCredit: ShortCredit
+    /// How long the call may wait for credit that running calls hold.
+    package var waitMax: Duration
+
+    package init(
+        account: AccountID,
+        currency: Currency,
+        model: String,
+        bounds: QuoteRequest,
+        shortCredit: ShortCredit = .clamp,
+        waitMax: Duration = .seconds(2)
+    ) {
+        self.account = account
+        self.currency = currency
+        self.model = model
+        self.bounds = bounds
+        self.shortCredit = shortCredit
+        self.waitMax = waitMax
+    }
+}
+
+/// A call that may go upstream: its money is set aside, and its terms are fixed.
+///
+/// Ends in exactly one `AdmissionDesk.settle` or `release`.
+package struct Admission: Sendable {
+    package let hold: EscrowHold
+    /// What the call is charged by, whatever is published meanwhile.
+    package let terms: PriceTerms
+    /// The most that the upstream may answer; to be written into its request unless it says so.
+    package let outputCap: Int64
+    /// Whether credit was too short for the cap asked for, or for the model's limit.
+    package let wasCapLowered: Bool
+
+    /// What a usage costs by these terms, never above the hold; `requests` is 0 where the
+    /// upstream served nothing.
+    package func charge(
+        tokens: TokenUsage,
+        webSearches: Int64 = 0,
+        requests: Int64 = 1,
+        serviceTier: ServiceTier
+    ) -> Charge {
+        Charge(
+            tokens: tokens,
+            webSearches: webSearches,
+            requests: requests,
+            serviceTier: serviceTier,
+            terms: terms,
+            hold: hold.amount
+        )
+    }
+}
+
+/// Why a call was not admitted; each has its status in the interface.
+package enum AdmissionRefusal: Error, Hashable, Sendable {
+    /// The figures behind a refusal for money.
+    package struct Figures: Hashable, Sendable {
+        package let balance: Pico
+        /// What running calls have set aside.
+        package let held: Pico
+        /// The least that would have admitted the call.
+        package let needed: Pico
+
+        package init(balance: Pico, held: Pico, needed: Pico) {
+            self.balance = balance
+            self.held = held
+            self.needed = needed
+        }
+    }
+
+    /// The model has no price in any currency (404).
+    case noPrice(model: String)
+    /// The model has prices, but none in the account's currency (404).
+    case wrongCurrency(model: String, Currency)
+    /// No bound of the cost can be given (400).
+    case unboundable(QuoteRefusal)
+    /// The balance itself cannot cover it (402).
+    case insufficient(Figures)
+    /// Running calls have the money now (429).
+    case tiedUp(retryAfter: Duration, Figures)
+    /// Nothing can be admitted safely now (503).
+    case unavailable
+    /// The account is suspended (403).
+    case suspended
+    /// The caller's task was cancelled while it waited.
+    case cancelled
+}
+
+extension AdmissionRefusal {
+    init(_ refusal: EscrowRefusal) {
+        let figures = Figures(
+            balance: refusal.balance,
+            held: refusal.held,
+            needed: refusal.needed
+        )
+        switch refusal.reason {
+        case .insufficient: self = .insufficient(figures)
+        case .tiedUp(let retryAfter): self = .tiedUp(retryAfter: retryAfter, figures)
+        case .unavailable: self = .unavailable
+        case .suspended: self = .suspended
+        case .cancelled: self = .cancelled
+        }
+    }
+
+    /// A sentence that a person can act on, with amounts in the account's currency.
+    package func message(in currency: Currency) -> String {
+        switch self {
+        case .noPrice(let model): "“\(model)” is not offered: it has no price"
+        case .wrongCurrency(let model, let currency):
+            "“\(model)” is not offered: it has no price in \(currency)"
+        case .unboundable(let refusal): refusal.description
+        case .insufficient(let figures):
+            "the balance of \(currency.text(figures.balance)), of which "
+                + "\(currency.text(figures.held)) is held by running calls, does not cover the "
+                + "\(currency.text(figures.needed)) that this call could cost at least: add "
+                + "credit, or send a lower output cap"
+        case .tiedUp(_, let figures):
+            "\(currency.text(figures.held)) of \(currency.text(figures.balance)) is held by "
+                + "running calls, and this call needs \(currency.text(figures.needed)): retry soon"
+        case .unavailable: "calls cannot be admitted safely at the moment: retry soon"
+        case .suspended: "the account is suspended"
+        case .cancelled: "the call was given up"
+        }
+    }
+}

@@ -1,0 +1,95 @@
+import Ledger
+import Schema
+import Synchronization
+
+/// Decides whether a call goes upstream: price, quote, and money set aside.
+///
+/// Where the lease covers the call nothing is awaited. Otherwise the escrow is asked once, with
+/// the least cap's hold as the least: it returns what it has between the two, and the cap is
+/// lowered to what that affords.
+package final class AdmissionDesk: Sendable {
+    private let escrow: Escrow
+    private let prices: Mutex<PriceSnapshot>
+
+    package init(escrow: Escrow, prices: PriceSnapshot) {
+        self.escrow = escrow
+        self.prices = Mutex(prices)
+    }
+
+    /// The prices that calls are quoted by.
+    package var snapshot: PriceSnapshot { prices.withLock { $0 } }
+
+    /// Quotes calls by these prices from now on; those admitted keep theirs.
+    package func adopt(_ snapshot: PriceSnapshot) {
+        prices.withLock { $0 = snapshot }
+    }
+
+    /// Sets the money for a call aside, or says why not; `now` decides which prices are in force.
+    package func admit(
+        _ request: AdmissionRequest,
+        at now: Instant
+    ) async throws(AdmissionRefusal) -> Admission {
+        let (terms, need) = try quote(request, at: now)
+        if let hold = escrow.tryHold(request.account, want: need.want) {
+            return Admission(
+                hold: hold,
+                terms: terms,
+                outputCap: need.quote.outputCap,
+                wasCapLowered: false
+            )
+        }
+        let hold: EscrowHold
+        do {
+            hold = try await escrow.hold(
+                EscrowRequest(
+                    request.account,
+                    want: need.want,
+                    least: need.least,
+                    waitMax: request.waitMax
+                )
+            )
+        } catch {
+            throw AdmissionRefusal(error)
+        }
+        guard let fit = need.fit(hold.amount) else {
+            // The escrow never holds less than the least; if it did, nothing may go upstream.
+            escrow.release(hold)
+            throw .unavailable
+        }
+        return Admission(
+            hold: hold,
+            terms: terms,
+            outputCap: fit.outputCap,
+            wasCapLowered: fit.outputCap < need.quote.outputCap
+        )
+    }
+
+    /// Ends an admission with its charge; the usage event that carries it names the hold's lease.
+    package func settle(_ admission: Admission, _ charge: Charge) {
+        escrow.settle(admission.hold, charge: charge.charge)
+    }
+
+    /// Ends an admission of a call that never cost anything and has no usage event.
+    package func release(_ admission: Admission) {
+        escrow.release(admission.hold)
+    }
+
+    private func quote(
+        _ request: AdmissionRequest,
+        at now: Instant
+    ) throws(AdmissionRefusal) -> (PriceTerms, AdmissionNeed) {
+        let snapshot = snapshot
+        let terms = snapshot.terms(model: request.model, currency: request.currency, at: now)
+        guard let terms else {
+            throw snapshot.hasPrice(model: request.model, at: now)
+                ? .wrongCurrency(model: request.model, request.currency)
+                : .noPrice(model: request.model)
+        }
+        do {
+            let quote = try Quote(request.bounds, terms: terms)
+            return (terms, AdmissionNeed(quote, shortCredit: request.shortCredit))
+        } catch {
+            throw .unboundable(error)
+        }
+    }
+}
