@@ -4,12 +4,15 @@ import Schema
 package struct UnaryResponse: Sendable {
     /// Always final; nil when the answer has no usage or is no JSON.
     package let usage: UsageReport?
-    /// Bytes of text that the model wrote, decoded; of the whole body when it is no JSON.
+    /// Bytes of text that the model wrote, decoded.
     package let textBytes: Int64
+    /// Whether the body is a JSON object at all; when not, it is no answer that anyone owes for.
+    package let isReadable: Bool
 
     package init(endpoint: Endpoint, body: [UInt8], cacheWritesAsked: CacheWrites) {
         let read = try? read(endpoint, body, cacheWritesAsked)
-        (usage, textBytes) = read ?? (nil, Int64(body.count))
+        (usage, textBytes) = read ?? (nil, 0)
+        isReadable = read != nil
     }
 }
 

@@ -21,6 +21,11 @@ package final class HTTPExchange {
     var body: BodyBuffer
     private var goneActions: [() -> Void] = []
     package private(set) var isClientGone = false
+
+    /// Whether a response has begun, so that its status can't be another one any more.
+    package var hasBegun: Bool {
+        if case .none = response { false } else { true }
+    }
     /// Who waits for the body, and for room to write.
     private var bodyWaiter: CheckedContinuation<Void, Never>?
     private var writeWaiter: CheckedContinuation<Void, Never>?
