@@ -1,3 +1,7 @@
+import Billing
+import Formats
+import Schema
+
 /// What the gateway is told: upstreams, the models it offers, its policies and its limits.
 ///
 /// A plain value, validated as a whole before it gets here; modules never read files or the
@@ -21,16 +25,10 @@ package struct GatewayConfiguration: Sendable {
     }
 }
 
-/// The API that an upstream or a client speaks.
-package enum UpstreamFormat: String, CaseIterable, Sendable {
-    case openAI = "openai"
-    case anthropic
-}
-
 /// A provider of models behind one base URL.
 package struct Upstream: Sendable {
     package var name: String
-    package var format: UpstreamFormat
+    package var format: APIFormat
     /// Without a trailing slash: `https://api.openai.com/v1`, `https://api.anthropic.com`.
     package var baseURL: String
     /// Nil for an upstream that wants no key.
@@ -43,7 +41,7 @@ package struct Upstream: Sendable {
 
     package init(
         name: String,
-        format: UpstreamFormat,
+        format: APIFormat,
         baseURL: String,
         apiKey: Secret?,
         connectTimeout: Duration = .seconds(5),
@@ -112,14 +110,6 @@ package struct GatewayPolicy: Sendable {
         case free
     }
 
-    /// A call that asks for more output than the credit covers.
-    package enum ShortCredit: String, CaseIterable, Sendable {
-        /// Lower the output cap to what the credit affords.
-        case clamp
-        /// Refuse with 402.
-        case refuse
-    }
-
     package var missingUsage = MissingUsage.count
     package var shortCredit = ShortCredit.clamp
     /// A lowered cap is never below this, or the client's own cap when that is smaller.
@@ -146,4 +136,11 @@ package struct GatewayLimits: Sendable {
     package var connectionsMax = 8_192
 
     package init() {}
+}
+
+extension GatewayConfiguration {
+    /// The most specific route for a model; nil when none matches.
+    func route(_ model: String) -> ModelRoute? {
+        models.first { $0.pattern.matches(model) }
+    }
 }

@@ -1,0 +1,219 @@
+import Curl
+import EventLoop
+import Formats
+import HTTPServer
+import Schema
+
+/// Passes an upstream's answer on to the client while it reads from it what was used.
+///
+/// The last bytes are withheld: the call is settled, durably, before they leave. When the client
+/// goes, the upstream is read on within bounds, so that its exact usage is known.
+struct AnswerRelay {
+    /// The largest error body that is read.
+    private static let errorBytesMax = 1 << 20
+    /// How long an upstream may keep its connection busy after a stream's end marker.
+    private static let lingerAfterEnd = Duration.seconds(1)
+
+    let exchange: HTTPExchange
+    let response: CurlResponse
+    let admitted: AdmittedCall
+    let loop: EventLoop
+    let limits: GatewayLimits
+
+    private var upstream: String { admitted.routed.upstream.name }
+
+    func run() async -> RelayedAnswer {
+        let response = response
+        let loop = loop
+        let drain = limits.disconnectDrain
+        exchange.onClientGone {
+            loop.schedule(after: drain) { response.cancel() }
+        }
+        if !(200...299).contains(response.status) { return await refusal() }
+        let contentType = response.fields.first { $0.name == "content-type" }?.value ?? ""
+        return contentType.hasPrefix("text/event-stream") ? await stream() : await whole()
+    }
+
+    // MARK: an answer in one piece
+
+    private func whole() async -> RelayedAnswer {
+        var answer = RelayedAnswer(firstByteAt: loop.now)
+        let body: [UInt8]
+        do {
+            guard let bytes = try await collect(bytesMax: limits.responseBytesMax) else {
+                answer.fail(UpstreamFailure("sent too large an answer", upstream: upstream))
+                return answer
+            }
+            body = bytes
+        } catch {
+            answer.fail(UpstreamFailure(error, upstream: upstream))
+            answer.note(isClientGone: exchange.isClientGone)
+            return answer
+        }
+        let facts = admitted.call.facts
+        let read = UnaryResponse(
+            endpoint: facts.endpoint,
+            body: body,
+            cacheWritesAsked: facts.cacheWrites
+        )
+        guard read.isReadable else {
+            answer.fail(UpstreamFailure("sent what is not an answer", upstream: upstream))
+            return answer
+        }
+        answer.report = read.usage
+        answer.textBytes = read.textBytes
+        // A whole answer is one piece at least, even where the model had nothing to say.
+        answer.textEvents = 1
+        answer.status = response.status
+        answer.outcome = .completed
+        answer.lastBytes = .whole(status: response.status, fields: passedFields, body: body)
+        answer.note(isClientGone: exchange.isClientGone)
+        return answer
+    }
+
+    private func refusal() async -> RelayedAnswer {
+        var answer = RelayedAnswer(firstByteAt: loop.now)
+        let body = (try? await collect(bytesMax: Self.errorBytesMax)) ?? []
+        answer.outcome = .upstreamRefused
+        answer.lastBytes = UpstreamFailure.refusal(
+            status: response.status,
+            fields: response.fields,
+            body: body,
+            upstream: upstream
+        )
+        answer.status = answer.lastBytes.status ?? response.status
+        return answer
+    }
+
+    /// The whole body, or nil when it is larger than allowed.
+    private func collect(bytesMax: Int) async throws(CurlError) -> [UInt8]? {
+        var body: [UInt8] = []
+        while let chunk = try await response.next() {
+            if body.isEmpty { body = chunk } else { body += chunk }
+            guard body.count <= bytesMax else {
+                response.cancel()
+                return nil
+            }
+        }
+        return body
+    }
+
+    // MARK: a stream
+
+    private func stream() async -> RelayedAnswer {
+        var relay = admitted.call.facts.makeStreamRelay()
+        var withheld: [UInt8] = []
+        let firstByteAt = loop.now
+        let failure = await pump(&relay, &withheld)
+        relay.finish(into: &withheld)
+
+        var answer = RelayedAnswer(firstByteAt: firstByteAt)
+        answer.status = response.status
+        answer.report = relay.usage
+        answer.textBytes = relay.notices.textBytes
+        answer.textEvents = relay.notices.textEvents
+        if let failure = failure ?? Self.defect(of: relay, upstream) {
+            answer.outcome = failure.outcome
+            if exchange.hasBegun {
+                let event = relay.breakOff(
+                    with: failure.error,
+                    requestID: admitted.arrival.requestID
+                )
+                answer.lastBytes = .rest(withheld + event)
+            } else {
+                answer.fail(failure)
+            }
+        } else {
+            answer.outcome = .completed
+            answer.lastBytes = .rest(withheld)
+        }
+        answer.note(isClientGone: exchange.isClientGone)
+        return answer
+    }
+
+    /// Relays until the upstream's stream ends, and returns why it ended badly.
+    private func pump(
+        _ relay: inout any StreamRelay,
+        _ withheld: inout [UInt8]
+    ) async -> UpstreamFailure? {
+        var linger: LoopTimer?
+        defer { linger?.cancel() }
+        do {
+            while let chunk = try await response.next() {
+                var output: [UInt8] = []
+                output.reserveCapacity(chunk.count)
+                do {
+                    try relay.relay(chunk, into: &output)
+                } catch {
+                    response.cancel()
+                    return UpstreamFailure("sent an event beyond all bounds", upstream: upstream)
+                }
+                if relay.notices.upstreamError != nil {
+                    withheld += output
+                    response.cancel()
+                    return nil
+                }
+                if relay.notices.hasTerminated {
+                    withheld += output
+                    if linger == nil { linger = endSoon() }
+                } else {
+                    await send(output)
+                }
+            }
+            return nil
+        } catch {
+            return relay.notices.hasTerminated ? nil : UpstreamFailure(error, upstream: upstream)
+        }
+    }
+
+    /// Why a stream that came to its end is not a whole answer; nil when it is.
+    private static func defect(
+        of relay: any StreamRelay,
+        _ upstream: String
+    ) -> UpstreamFailure? {
+        let notices = relay.notices
+        if let error = notices.upstreamError {
+            let message = error.message ?? error.type ?? "without a reason"
+            return UpstreamFailure("failed in its stream: \(message)", upstream: upstream)
+        }
+        // Some upstreams end without [DONE]: a stated finish will do.
+        guard notices.hasTerminated || notices.hasFinished else {
+            return UpstreamFailure("broke its stream off", upstream: upstream)
+        }
+        return nil
+    }
+
+    /// Writes to the client, beginning its response with the first bytes, and waits while it is
+    /// slow. A client that has left is written to no more.
+    private func send(_ output: [UInt8]) async {
+        guard !output.isEmpty, !exchange.isClientGone else { return }
+        do {
+            if !exchange.hasBegun {
+                try exchange.begin(
+                    status: response.status,
+                    fields: HTTPFields(admitted.streamFields)
+                )
+            }
+            try exchange.write(output)
+            try await exchange.writable()
+        } catch {
+            // Gone: from here on the upstream is drained.
+        }
+    }
+
+    private func endSoon() -> LoopTimer {
+        let response = response
+        return loop.schedule(after: Self.lingerAfterEnd) { response.cancel() }
+    }
+
+    /// What of the upstream's response fields concerns the client.
+    ///
+    /// An allow-list: rate limits describe the operator's key, and cookies its session.
+    private static let passedNames: Set<String> = [
+        "content-type", "openai-processing-ms", "openai-version",
+    ]
+
+    private var passedFields: [(name: String, value: String)] {
+        response.fields.filter { Self.passedNames.contains($0.name) }
+    }
+}

@@ -1,0 +1,256 @@
+import Billing
+import Curl
+import EventLoop
+import Formats
+import HTTPServer
+import Ledger
+import Schema
+
+/// The life of a call, phase by phase:
+///
+/// accept → authenticate → parse → route → quote → admit → forward → relay → meter → settle.
+///
+/// Up to `admit` a call can be refused and nothing has happened. From then on it ends in exactly
+/// one usage event, and no phase throws.
+struct CallLife {
+    let gateway: Gateway
+    let arrival: Arrival
+    let exchange: HTTPExchange
+    let curl: CurlClient
+
+    private var services: GatewayServices { gateway.services }
+
+    init(_ gateway: Gateway, _ arrival: Arrival, _ exchange: HTTPExchange, _ curl: CurlClient) {
+        self.gateway = gateway
+        self.arrival = arrival
+        self.exchange = exchange
+        self.curl = curl
+    }
+
+    func run() async {
+        let admitted: AdmittedCall
+        do {
+            try accept()
+            let caller = try authenticate()
+            let call = try await parse()
+            let routed = try route(call, caller)
+            let quoteRequest = quote(call, caller, routed)
+            admitted = try await admit(call, caller, routed, quoteRequest)
+        } catch {
+            refuse(error)
+            return
+        }
+        let answer = await relay(admitted, await forward(admitted))
+        let usage = meter(admitted, answer)
+        await settle(admitted, usage)
+        deliver(answer, admitted, usage)
+    }
+
+    // MARK: accept
+
+    /// A draining or unsafe instance takes no new call.
+    private func accept() throws(APIError) {
+        if let reason = services.readiness.reasonNotToAdmit {
+            throw APIError(
+                .unavailable(retryAfterSeconds: 1),
+                "Farebox cannot admit calls: \(reason)."
+            )
+        }
+    }
+
+    // MARK: authenticate
+
+    private func authenticate() throws(APIError) -> Caller {
+        try Caller.authenticate(
+            arrival.request,
+            format: arrival.format,
+            directory: services.snapshots.directory,
+            now: services.now()
+        )
+    }
+
+    // MARK: parse
+
+    private func parse() async throws(APIError) -> ParsedCall {
+        let limit = services.configuration.limits.bodyBytesMax
+        let body: [UInt8]
+        do {
+            body = try await exchange.readBody(bytesMax: limit)
+        } catch {
+            throw APIError(error, bodyBytesMax: limit)
+        }
+        do {
+            return ParsedCall(
+                body: body,
+                facts: try CallFacts(endpoint: arrival.endpoint, body: body)
+            )
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    // MARK: route
+
+    private func route(_ call: ParsedCall, _ caller: Caller) throws(APIError) -> RoutedCall {
+        let model = call.facts.model
+        guard let route = services.configuration.route(model) else {
+            throw APIError(.modelNotFound, "The model \"\(model)\" does not exist here.")
+        }
+        guard caller.mayUse(model) else {
+            throw APIError(.permissionDenied, "This API key may not use the model \"\(model)\".")
+        }
+        guard let upstream = services.configuration.upstreams[route.upstream],
+            upstream.format == arrival.format
+        else {
+            throw APIError(
+                .invalidRequest(code: "unsupported_endpoint", parameter: "model"),
+                "The model \"\(model)\" is not served on this endpoint."
+            )
+        }
+        return RoutedCall(
+            route: route,
+            upstream: upstream,
+            upstreamModel: route.upstreamModel ?? model
+        )
+    }
+
+    // MARK: quote
+
+    private func quote(
+        _ call: ParsedCall,
+        _ caller: Caller,
+        _ routed: RoutedCall
+    ) -> QuoteRequest {
+        let facts = call.facts
+        var request = QuoteRequest(
+            inputTokensBound: facts.inputTokensBound,
+            outputTokensAsked: facts.outputCap
+        )
+        request.contextTokensMax = routed.route.contextTokensMax
+        request.outputTokensMax = routed.route.outputTokensMax
+        request.outputTokensFloor = facts.outputCapFloor
+        request.minimumOutputTokens = services.configuration.policy.minimumOutputTokens
+        request.choices = facts.choices
+        request.hasImages = facts.imageCount > 0
+        request.cacheWrites = QuoteRequest.CacheWrites(facts.cacheWrites)
+        if let tier = facts.serviceTier { request.ask(for: tier) }
+        if let most = caller.key.outputTokensMax {
+            request.outputTokensAsked = min(facts.outputCap ?? most, most)
+        }
+        return request
+    }
+
+    // MARK: admit
+
+    private func admit(
+        _ call: ParsedCall,
+        _ caller: Caller,
+        _ routed: RoutedCall,
+        _ quoteRequest: QuoteRequest
+    ) async throws(APIError) -> AdmittedCall {
+        let admission: Admission
+        do {
+            admission = try await services.desk.admit(
+                AdmissionRequest(
+                    account: caller.account.id,
+                    currency: caller.account.currency,
+                    model: call.facts.model,
+                    bounds: quoteRequest,
+                    shortCredit: services.configuration.policy.shortCredit,
+                    waitMax: services.configuration.limits.creditWait
+                ),
+                at: services.now()
+            )
+        } catch {
+            throw APIError(error, in: caller.account.currency)
+        }
+        let admittedAt = services.now()
+        let admitted = AdmittedCall(
+            arrival: arrival,
+            caller: caller,
+            call: call,
+            routed: routed,
+            admission: admission,
+            event: EventID.make(at: admittedAt),
+            admittedAt: admittedAt,
+            startedAt: gateway.loop.now
+        )
+        do {
+            try await services.settlement.enter(admitted)
+        } catch {
+            services.desk.release(admission)
+            throw APIError(
+                .unavailable(retryAfterSeconds: 1),
+                "The journal of this instance cannot be written."
+            )
+        }
+        return admitted
+    }
+
+    // MARK: forward
+
+    private func forward(_ admitted: AdmittedCall) async -> Result<CurlResponse, CurlError> {
+        let request = UpstreamRequest(admitted, limits: services.configuration.limits)
+        do {
+            return .success(try await curl.send(request.curlRequest))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: relay
+
+    private func relay(
+        _ admitted: AdmittedCall,
+        _ response: Result<CurlResponse, CurlError>
+    ) async -> RelayedAnswer {
+        switch response {
+        case .failure(let error):
+            var answer = RelayedAnswer(firstByteAt: nil)
+            answer.fail(UpstreamFailure(error, upstream: admitted.routed.upstream.name))
+            answer.note(isClientGone: exchange.isClientGone)
+            return answer
+        case .success(let response):
+            let relay = AnswerRelay(
+                exchange: exchange,
+                response: response,
+                admitted: admitted,
+                loop: gateway.loop,
+                limits: services.configuration.limits
+            )
+            return await relay.run()
+        }
+    }
+
+    // MARK: meter
+
+    private func meter(_ admitted: AdmittedCall, _ answer: RelayedAnswer) -> Usage {
+        Meter(
+            policy: services.configuration.policy.missingUsage,
+            upstreamTerms: services.desk.snapshot.terms(
+                model: admitted.routed.upstreamModel,
+                currency: admitted.caller.account.currency,
+                at: admitted.admittedAt
+            )
+        ).usage(admitted, answer, settledAt: ContinuousClock.now)
+    }
+
+    // MARK: settle
+
+    /// Durable before the client gets its last byte.
+    private func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
+        await services.settlement.settle(admitted, usage)
+        services.metrics.settled(usage)
+        services.log.call(admitted, usage)
+    }
+
+    private func deliver(_ answer: RelayedAnswer, _ admitted: AdmittedCall, _ usage: Usage) {
+        Delivery(exchange: exchange, admitted: admitted).send(answer.lastBytes, charged: usage)
+    }
+
+    private func refuse(_ error: APIError) {
+        services.metrics.refused(error)
+        services.log.refusal(arrival, error)
+        exchange.refuse(error, arrival.format, requestID: arrival.requestID)
+    }
+}

@@ -1,0 +1,78 @@
+import Curl
+import EventLoop
+import Formats
+import HTTPServer
+import Schema
+
+/// The public face of Farebox on one event loop.
+package final class Gateway: Sendable {
+    let services: GatewayServices
+    let loop: EventLoop
+    private let curl: LoopBound<CurlClient>
+
+    /// - Parameter curl: the loop's own client; used on the loop only.
+    package init(services: GatewayServices, loop: EventLoop, curl: LoopBound<CurlClient>) {
+        self.services = services
+        self.loop = loop
+        self.curl = curl
+    }
+
+    /// Answers one request. Whatever happens, the exchange is ended when this returns.
+    package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
+        let id = RequestID.make(at: services.now())
+        do {
+            switch try RouteTable.find(request.method, request.path) {
+            case .call(let endpoint):
+                let arrival = Arrival(
+                    id: id,
+                    endpoint: endpoint,
+                    receivedAt: loop.now,
+                    request: request
+                )
+                await CallLife(self, arrival, exchange, curl.value).run()
+            case let route:
+                try await InformationRoutes(services).answer(route, request, exchange, id)
+            }
+        } catch {
+            refuse(error, request, exchange, id)
+        }
+    }
+
+    private func refuse(
+        _ error: APIError,
+        _ request: HTTPRequest,
+        _ exchange: HTTPExchange,
+        _ id: RequestID
+    ) {
+        let format = RouteTable.format(
+            path: request.path,
+            namesAnthropicVersion: request.fields["anthropic-version"] != nil
+        )
+        services.metrics.refused(error)
+        exchange.refuse(error, format, requestID: "req_\(id.hexadecimal)")
+    }
+}
+
+extension HTTPExchange {
+    /// Answers with an error in the caller's own format.
+    func refuse(_ error: APIError, _ format: APIFormat, requestID: String) {
+        let rendered = error.render(format, requestID: requestID)
+        do {
+            try respond(
+                status: rendered.status,
+                fields: HTTPFields(rendered.fields + format.requestIDFields(requestID)),
+                body: rendered.body
+            )
+        } catch {
+            // The client left before its refusal: nobody is there to be told.
+        }
+    }
+}
+
+extension APIFormat {
+    /// The response fields that carry the request's identifier.
+    func requestIDFields(_ requestID: String) -> [(name: String, value: String)] {
+        let common = [(name: "x-request-id", value: requestID)]
+        return self == .anthropic ? common + [(name: "request-id", value: requestID)] : common
+    }
+}

@@ -1,0 +1,46 @@
+import Billing
+import Journal
+import Ledger
+import Schema
+
+/// An account's figures by its slug, read from PostgreSQL.
+package typealias AccountFigures = @Sendable (String) async throws -> HeadSummary
+
+/// What all loops of an instance share.
+package struct GatewayServices: Sendable {
+    package let configuration: GatewayConfiguration
+    package let snapshots: SnapshotKeeper
+    package let desk: AdmissionDesk
+    package let settlement: Settlement
+    package let escrow: Escrow
+    package let accounts: AccountFigures
+    package let readiness: InstanceReadiness
+    package let metrics: GatewayMetrics
+    package let log: Log
+    /// Dates requests and events.
+    package let now: @Sendable () -> Instant
+
+    package init(
+        configuration: GatewayConfiguration,
+        snapshots: SnapshotKeeper,
+        desk: AdmissionDesk,
+        settlement: Settlement,
+        escrow: Escrow,
+        accounts: @escaping AccountFigures,
+        readiness: InstanceReadiness,
+        metrics: GatewayMetrics,
+        log: Log,
+        now: @escaping @Sendable () -> Instant
+    ) {
+        self.configuration = configuration
+        self.snapshots = snapshots
+        self.desk = desk
+        self.settlement = settlement
+        self.escrow = escrow
+        self.accounts = accounts
+        self.readiness = readiness
+        self.metrics = metrics
+        self.log = log
+        self.now = now
+    }
+}

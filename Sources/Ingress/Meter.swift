@@ -1,0 +1,119 @@
+import Billing
+import Formats
+import Ledger
+import Schema
+
+/// Turns what came of a call into its usage: tokens, where they were learnt, and the charge.
+///
+/// Pure. The upstream's own report goes before every count of ours; a call without content is
+/// free; what is charged never exceeds the hold.
+struct Meter {
+    let policy: GatewayPolicy.MissingUsage
+    /// What the upstream's own model costs; nil when the price book does not know it.
+    let upstreamTerms: PriceTerms?
+
+    func usage(
+        _ admitted: AdmittedCall,
+        _ answer: RelayedAnswer,
+        settledAt: ContinuousClock.Instant
+    ) -> Usage {
+        var usage = admitted.draft
+        usage.status = answer.status
+        usage.outcome = answer.outcome
+        usage.latencyMilliseconds = (settledAt - admitted.startedAt).milliseconds
+        usage.firstByteMilliseconds = answer.firstByteAt.map {
+            ($0 - admitted.startedAt).milliseconds
+        }
+        let counted = counts(admitted, answer)
+        usage.source = counted.source
+        guard counted.source != .none else { return usage }
+        let tier = answer.report?.serviceTier ?? admitted.call.facts.serviceTier ?? .standard
+        usage.apply(
+            Charge(
+                tokens: counted.tokens,
+                webSearches: answer.report?.webSearches ?? 0,
+                serviceTier: tier,
+                terms: admitted.admission.terms,
+                hold: admitted.admission.hold.amount
+            )
+        )
+        usage.upstreamCost = upstreamTerms.map { terms in
+            Charge.upstreamCost(
+                tokens: counted.tokens,
+                webSearches: answer.report?.webSearches ?? 0,
+                serviceTier: tier,
+                terms: terms
+            )
+        }
+        return usage
+    }
+
+    private struct Counts {
+        var tokens = TokenUsage()
+        var source = UsageSource.none
+    }
+
+    private func counts(_ admitted: AdmittedCall, _ answer: RelayedAnswer) -> Counts {
+        if let report = answer.report, report.isFinal {
+            return Counts(tokens: report.tokens, source: .upstreamFinal)
+        }
+        // An upstream that failed before it wrote anything is owed nothing that we know of.
+        guard answer.textEvents > 0 else { return Counts() }
+        switch policy {
+        case .free:
+            return Counts()
+        case .hold:
+            var tokens = TokenUsage()
+            tokens.input = admitted.call.facts.inputTokensBound
+            tokens.output = admitted.admission.outputCap * admitted.call.facts.choices
+            return Counts(tokens: tokens, source: .estimated)
+        case .count:
+            return estimate(admitted, answer)
+        }
+    }
+
+    /// What was relayed, counted as text; a partial report still knows the prompt exactly.
+    private func estimate(_ admitted: AdmittedCall, _ answer: RelayedAnswer) -> Counts {
+        let output = TokenEstimate.output(
+            textBytes: answer.textBytes,
+            events: answer.textEvents
+        )
+        if let report = answer.report, report.tokens.inputTotal > 0 {
+            var tokens = report.tokens
+            tokens.output = max(tokens.output, output)
+            return Counts(tokens: tokens, source: .upstreamPartial)
+        }
+        var tokens = TokenUsage()
+        tokens.input = TokenEstimate.input(of: admitted.call.facts)
+        tokens.output = output
+        return Counts(tokens: tokens, source: .estimated)
+    }
+}
+
+extension AdmittedCall {
+    /// The call's event as it stands while the call runs: what becomes of it if the instance dies.
+    var draft: Usage {
+        Usage(
+            request: arrival.id,
+            lease: admission.hold.lease,
+            key: caller.key.id,
+            project: caller.key.project,
+            admittedAt: admittedAt,
+            model: call.facts.model,
+            upstream: routed.upstream.name,
+            upstreamModel: routed.upstreamModel,
+            endpoint: arrival.endpoint,
+            isStreamed: call.facts.isStreamed,
+            priceVersion: admission.terms.version,
+            hold: admission.hold.amount
+        )
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,60 @@
+import Formats
+import Schema
+
+/// Every public route. What is not here is not served, so nothing reaches an upstream unmetered.
+package enum Route: Hashable, Sendable {
+    /// Reaches an upstream: authenticated, admitted, metered and settled.
+    case call(Endpoint)
+    case models
+    case model(String)
+    case credits
+    case liveness
+    case readiness
+
+    /// Whether the route can reach an upstream.
+    package var isCall: Bool {
+        if case .call = self { true } else { false }
+    }
+}
+
+package enum RouteTable {
+    /// The paths that are fixed, with their one method.
+    package static let routes: [(method: String, path: String, route: Route)] = [
+        ("POST", "/v1/chat/completions", .call(.chatCompletions)),
+        ("POST", "/v1/messages", .call(.messages)),
+        ("GET", "/v1/models", .models),
+        ("GET", "/v1/credits", .credits),
+        ("GET", "/healthz", .liveness),
+        ("GET", "/readyz", .readiness),
+    ]
+
+    private static let modelPrefix = "/v1/models/"
+
+    /// Finds what a request asks for.
+    ///
+    /// - Throws: the 404 or 405 to answer with.
+    static func find(_ method: String, _ path: String) throws(APIError) -> Route {
+        for entry in routes where entry.path == path {
+            guard entry.method == method || method == "HEAD" && entry.method == "GET" else {
+                throw APIError(
+                    .methodNotAllowed(allowed: entry.method),
+                    "\(path) takes \(entry.method)."
+                )
+            }
+            return entry.route
+        }
+        if path.hasPrefix(modelPrefix), path.utf8.count > modelPrefix.utf8.count,
+            method == "GET" || method == "HEAD"
+        {
+            return .model(String(path.dropFirst(modelPrefix.count)))
+        }
+        throw APIError(.routeNotFound, "There is no route \(method) \(path) here.")
+    }
+
+    /// The format that an answer to this path is expected in.
+    ///
+    /// Anthropic's own routes, and the shared ones when the client names an Anthropic version.
+    static func format(path: String, namesAnthropicVersion: Bool) -> APIFormat {
+        path.hasPrefix("/v1/messages") || namesAnthropicVersion ? .anthropic : .openAI
+    }
+}

@@ -1,0 +1,64 @@
+import Curl
+import Formats
+import Schema
+
+/// What an upstream's failure means for the call's event and for the client.
+struct UpstreamFailure {
+    let outcome: UsageOutcome
+    let error: APIError
+
+    init(_ error: CurlError, upstream: String) {
+        if case .timeout = error.kind {
+            outcome = .timedOut
+            self.error = APIError(
+                .upstreamTimedOut,
+                "The upstream \"\(upstream)\" did not answer in time."
+            )
+        } else {
+            outcome = .upstreamFailed
+            self.error = APIError(
+                .upstreamFailed,
+                "The upstream \"\(upstream)\" could not be used: \(error.kind.reason)."
+            )
+        }
+    }
+
+    init(_ reason: String, upstream: String) {
+        outcome = .upstreamFailed
+        error = APIError(.upstreamFailed, "The upstream \"\(upstream)\" \(reason).")
+    }
+
+    /// An answer whose status is not a success, before any content.
+    ///
+    /// What the client can mend is passed on as the upstream said it; what only the operator can
+    /// (keys, permissions, the upstream's bill) is a failure of the upstream.
+    static func refusal(
+        status: Int,
+        fields: [(name: String, value: String)],
+        body: [UInt8],
+        upstream: String
+    ) -> RelayedAnswer.LastBytes {
+        switch status {
+        case 400, 413, 422:
+            return .whole(status: status, fields: contentType(fields), body: body)
+        case 429:
+            let seconds = fields.first { $0.name == "retry-after" }.flatMap { Int($0.value) }
+            return .refusal(
+                APIError(
+                    .rateLimited(limitedBy: "upstream", retryAfterSeconds: max(1, seconds ?? 1)),
+                    "The upstream \"\(upstream)\" limits the rate of calls."
+                )
+            )
+        default:
+            return .refusal(
+                APIError(.upstreamFailed, "The upstream \"\(upstream)\" answered \(status).")
+            )
+        }
+    }
+
+    private static func contentType(
+        _ fields: [(name: String, value: String)]
+    ) -> [(name: String, value: String)] {
+        fields.filter { $0.name == "content-type" }
+    }
+}

@@ -1,0 +1,68 @@
+import Billing
+import Curl
+import Formats
+import HTTPServer
+import Schema
+
+/// The request that leaves for an upstream: the client's own bytes, but for what must change.
+struct UpstreamRequest {
+    let curlRequest: CurlRequest
+
+    /// Request fields of the client that mean something to the upstream and nothing to Farebox.
+    private static let forwardedFields = [
+        "anthropic-version", "anthropic-beta", "openai-beta", "accept", "traceparent",
+        "tracestate", "x-claude-code-session-id",
+    ]
+
+    init(_ admitted: AdmittedCall, limits: GatewayLimits) {
+        let arrival = admitted.arrival
+        let upstream = admitted.routed.upstream
+        curlRequest = CurlRequest(
+            method: "POST",
+            url: Self.url(upstream, arrival),
+            fields: Self.fields(upstream, arrival),
+            body: admitted.call.facts.upstreamBody(
+                from: admitted.call.body,
+                model: admitted.routed.upstreamModel,
+                outputCap: admitted.admission.outputCap
+            ),
+            timeouts: CurlTimeouts(
+                connect: upstream.connectTimeout,
+                firstByte: upstream.firstByteTimeout,
+                idle: upstream.idleTimeout,
+                total: limits.callDeadline
+            ),
+            caFile: upstream.caFile,
+            bufferBytesMax: limits.relayBufferBytesMax
+        )
+    }
+
+    private static func url(_ upstream: Upstream, _ arrival: Arrival) -> String {
+        let path =
+            switch arrival.endpoint {
+            case .chatCompletions: "/chat/completions"
+            case .messages: "/v1/messages"
+            }
+        let query = arrival.request.query.map { "?" + $0 } ?? ""
+        return upstream.baseURL + path + query
+    }
+
+    private static func fields(_ upstream: Upstream, _ arrival: Arrival) -> [(
+        name: String, value: String
+    )] {
+        var fields = [
+            (name: "content-type", value: "application/json"),
+            (name: "x-request-id", value: arrival.requestID),
+        ]
+        if let apiKey = upstream.apiKey {
+            switch upstream.format {
+            case .openAI: fields.append(("authorization", "Bearer \(apiKey.exposed)"))
+            case .anthropic: fields.append(("x-api-key", apiKey.exposed))
+            }
+        }
+        for name in forwardedFields {
+            if let value = arrival.request.fields[name] { fields.append((name, value)) }
+        }
+        return fields
+    }
+}

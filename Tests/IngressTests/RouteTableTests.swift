@@ -1,0 +1,46 @@
+import Formats
+import Schema
+import Testing
+
+@testable import Ingress
+
+@Suite struct RouteTableTests {
+    @Test func `only metered routes reach an upstream`() {
+        let calls = RouteTable.routes.filter(\.route.isCall)
+        #expect(Set(calls.map(\.path)) == ["/v1/chat/completions", "/v1/messages"])
+        #expect(calls.allSatisfy { $0.method == "POST" })
+        #expect(calls.count == Endpoint.allCases.count)
+    }
+
+    @Test func `every route is found by its own method and by no other`() throws {
+        for entry in RouteTable.routes {
+            #expect(try RouteTable.find(entry.method, entry.path) == entry.route)
+            for method in ["PUT", "DELETE", "PATCH", "get"] {
+                let error = #expect(throws: APIError.self) {
+                    _ = try RouteTable.find(method, entry.path)
+                }
+                #expect(error?.status == 405)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "/", "/v1", "/v1/", "/v1/chat", "/v1/chat/completions/", "/v1//chat/completions",
+        "/V1/chat/completions", "/v1/embeddings", "/v1/messages/batches", "/v1/models/",
+        "/v1/chat/completions/../messages", "/openai/deployments/x/chat/completions",
+    ])
+    func `anything else is not there`(path: String) {
+        let error = #expect(throws: APIError.self) { _ = try RouteTable.find("POST", path) }
+        #expect(error?.status == 404)
+    }
+
+    @Test func `a model is named by the rest of its path`() throws {
+        #expect(try RouteTable.find("GET", "/v1/models/a/b") == .model("a/b"))
+    }
+
+    @Test func `the format follows the route, then the named version`() {
+        #expect(RouteTable.format(path: "/v1/messages", namesAnthropicVersion: false) == .anthropic)
+        #expect(RouteTable.format(path: "/v1/models", namesAnthropicVersion: true) == .anthropic)
+        #expect(RouteTable.format(path: "/v1/models", namesAnthropicVersion: false) == .openAI)
+    }
+}
