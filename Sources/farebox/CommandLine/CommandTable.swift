@@ -5,7 +5,7 @@ struct CommandTable {
     /// Runs a command line and returns the exit code: 0 done, 1 refused or failed, 2 usage.
     func run(_ words: [String]) async -> Int32 {
         if words.isEmpty || words == ["--help"] || words == ["-h"] || words == ["help"] {
-            print(overview)
+            say(overview)
             return words.isEmpty ? 2 : 0
         }
         if words.contains("--help") || words.contains("-h") {
@@ -16,9 +16,9 @@ struct CommandTable {
             let invocation = try Invocation(command, rest)
             let result = try await command.run(invocation)
             if invocation.isJSON {
-                for node in result.json { print(node.line) }
+                for node in result.json { say(node.line) }
             } else if !result.text.isEmpty {
-                print(result.text)
+                say(result.text)
             }
             return result.exitCode
         } catch let error as UsageError {
@@ -50,7 +50,7 @@ struct CommandTable {
             complain("there is no command \"\(words.joined(separator: " "))\"")
             return 2
         }
-        print(matches.map(Self.page).joined(separator: "\n\n"))
+        say(matches.map(Self.page).joined(separator: "\n\n"))
         return 0
     }
 

@@ -1,3 +1,4 @@
+import Billing
 import Foundation
 import Ingress
 
@@ -26,7 +27,7 @@ struct ConfigurationFile {
         path: String,
         environment: [String: String]
     ) throws(Faults) -> ConfigurationFile {
-        let tree: ConfigurationTree
+        let tree: JSONTree
         do {
             tree = try .reading(Data(contentsOf: URL(filePath: path)))
         } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
@@ -43,8 +44,7 @@ struct ConfigurationFile {
         return file
     }
 
-    init(_ tree: ConfigurationTree, _ reader: ConfigurationReader, _ environment: [String: String])
-    {
+    init(_ tree: JSONTree, _ reader: ConfigurationReader, _ environment: [String: String]) {
         let root = reader.object(
             tree,
             at: "",
@@ -68,7 +68,7 @@ struct ConfigurationFile {
     }
 
     private static func policy(
-        _ tree: ConfigurationTree?,
+        _ tree: JSONTree?,
         _ reader: ConfigurationReader
     ) -> GatewayPolicy {
         let fields = reader.object(
@@ -92,7 +92,7 @@ struct ConfigurationFile {
             reader.choice(
                 fields["shortCredit"],
                 at: "policy.shortCredit",
-                of: GatewayPolicy.ShortCredit.self
+                of: ShortCredit.self
             ) ?? policy.shortCredit
         policy.minimumOutputTokens =
             reader.integer(
@@ -106,7 +106,7 @@ struct ConfigurationFile {
     /// A setting of which this version enforces one value: another is refused, never ignored.
     private static func only(
         _ value: String,
-        _ tree: ConfigurationTree?,
+        _ tree: JSONTree?,
         at path: String,
         _ reader: ConfigurationReader
     ) {
@@ -115,7 +115,7 @@ struct ConfigurationFile {
     }
 
     private static func limits(
-        _ tree: ConfigurationTree?,
+        _ tree: JSONTree?,
         _ reader: ConfigurationReader
     ) -> GatewayLimits {
         let fields = reader.object(

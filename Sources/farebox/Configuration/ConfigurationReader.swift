@@ -1,4 +1,4 @@
-/// Walks a `ConfigurationTree` and collects every fault with its path, so that one run of
+/// Walks a `JSONTree` and collects every fault with its path, so that one run of
 /// `check-config` shows all that is wrong.
 final class ConfigurationReader {
     private(set) var faults: [String] = []
@@ -9,10 +9,10 @@ final class ConfigurationReader {
 
     /// The fields of an object whose names are all among `known`.
     func object(
-        _ tree: ConfigurationTree?,
+        _ tree: JSONTree?,
         at path: String,
         known: Set<String>
-    ) -> [String: ConfigurationTree] {
+    ) -> [String: JSONTree] {
         let fields = entries(tree, at: path)
         for name in fields.keys.sorted() where !known.contains(name) {
             fault(Self.join(path, name), "is not a setting that this version of Farebox has")
@@ -21,7 +21,7 @@ final class ConfigurationReader {
     }
 
     /// The fields of an object whose names are the user's own.
-    func entries(_ tree: ConfigurationTree?, at path: String) -> [String: ConfigurationTree] {
+    func entries(_ tree: JSONTree?, at path: String) -> [String: JSONTree] {
         switch tree {
         case .object(let fields): return fields
         case nil: return [:]
@@ -31,7 +31,7 @@ final class ConfigurationReader {
         }
     }
 
-    func list(_ tree: ConfigurationTree?, at path: String) -> [ConfigurationTree] {
+    func list(_ tree: JSONTree?, at path: String) -> [JSONTree] {
         switch tree {
         case .array(let elements): return elements
         case nil: return []
@@ -41,7 +41,7 @@ final class ConfigurationReader {
         }
     }
 
-    func text(_ tree: ConfigurationTree?, at path: String) -> String? {
+    func text(_ tree: JSONTree?, at path: String) -> String? {
         switch tree {
         case .text(let text): return text
         case nil: return nil
@@ -51,13 +51,13 @@ final class ConfigurationReader {
         }
     }
 
-    func requiredText(_ tree: ConfigurationTree?, at path: String) -> String? {
+    func requiredText(_ tree: JSONTree?, at path: String) -> String? {
         if tree == nil { fault(path, "is missing") }
         return text(tree, at: path)
     }
 
     func integer(
-        _ tree: ConfigurationTree?,
+        _ tree: JSONTree?,
         at path: String,
         in range: ClosedRange<Int64>
     ) -> Int64? {
@@ -74,7 +74,7 @@ final class ConfigurationReader {
     }
 
     func choice<Value: CaseIterable & RawRepresentable>(
-        _ tree: ConfigurationTree?,
+        _ tree: JSONTree?,
         at path: String,
         of type: Value.Type
     ) -> Value? where Value.RawValue == String {

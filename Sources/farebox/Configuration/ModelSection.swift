@@ -1,4 +1,5 @@
 import Ingress
+import Schema
 
 /// The `models` of a configuration file.
 struct ModelSection {
@@ -11,13 +12,13 @@ struct ModelSection {
     }
 
     /// The routes, the most specific pattern first.
-    func read(_ tree: ConfigurationTree?) -> [ModelRoute] {
+    func read(_ tree: JSONTree?) -> [ModelRoute] {
         let entries = reader.entries(tree, at: "models").sorted { $0.key < $1.key }
         return entries.compactMap { model($0.key, $0.value) }
             .sorted { $0.pattern.isMoreSpecific(than: $1.pattern) }
     }
 
-    private func model(_ text: String, _ tree: ConfigurationTree) -> ModelRoute? {
+    private func model(_ text: String, _ tree: JSONTree) -> ModelRoute? {
         let path = "models.\(text)"
         let fields = reader.object(
             tree,

@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import Ingress
 
@@ -11,7 +12,7 @@ struct UpstreamSection {
         self.environment = environment
     }
 
-    func read(_ tree: ConfigurationTree?) -> [String: Upstream] {
+    func read(_ tree: JSONTree?) -> [String: Upstream] {
         var upstreams: [String: Upstream] = [:]
         for (name, entry) in reader.entries(tree, at: "upstreams").sorted(by: { $0.key < $1.key }) {
             upstreams[name] = upstream(name, entry)
@@ -19,7 +20,7 @@ struct UpstreamSection {
         return upstreams
     }
 
-    private func upstream(_ name: String, _ tree: ConfigurationTree) -> Upstream? {
+    private func upstream(_ name: String, _ tree: JSONTree) -> Upstream? {
         let path = "upstreams.\(name)"
         let fields = reader.object(
             tree,
@@ -30,7 +31,7 @@ struct UpstreamSection {
         let format = reader.choice(
             fields["format"],
             at: "\(path).format",
-            of: UpstreamFormat.self
+            of: APIFormat.self
         )
         let baseURL = baseURL(fields["baseURL"], at: "\(path).baseURL")
         let timeouts = reader.object(
@@ -57,7 +58,7 @@ struct UpstreamSection {
         return upstream
     }
 
-    private func baseURL(_ tree: ConfigurationTree?, at path: String) -> String? {
+    private func baseURL(_ tree: JSONTree?, at path: String) -> String? {
         guard let text = reader.requiredText(tree, at: path) else { return nil }
         guard let url = URL(string: text), url.scheme == "http" || url.scheme == "https",
             let host = url.host(), !host.isEmpty, url.user == nil, url.query == nil,
@@ -69,7 +70,7 @@ struct UpstreamSection {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
-    private func apiKey(_ tree: ConfigurationTree?, at path: String) -> Secret? {
+    private func apiKey(_ tree: JSONTree?, at path: String) -> Secret? {
         let keys = reader.list(tree, at: path)
         guard keys.count <= 1 else {
             reader.fault(path, "has \(keys.count) keys; this version uses one an upstream")
@@ -79,7 +80,7 @@ struct UpstreamSection {
     }
 
     /// A secret is named, never written: `{"env": "NAME"}` or `{"file": "PATH"}`.
-    private func secret(_ tree: ConfigurationTree, at path: String) -> Secret? {
+    private func secret(_ tree: JSONTree, at path: String) -> Secret? {
         let fields = reader.object(tree, at: path, known: ["env", "file"])
         guard fields.count == 1 else {
             reader.fault(path, "must be {\"env\": \"NAME\"} or {\"file\": \"PATH\"}")

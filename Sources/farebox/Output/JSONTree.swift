@@ -1,9 +1,9 @@
 import Foundation
 
-/// A JSON5 document as Foundation reads it, before anything is known about its shape.
-indirect enum ConfigurationTree: Decodable {
-    case object([String: ConfigurationTree])
-    case array([ConfigurationTree])
+/// A JSON document as Foundation reads it, before anything is known about its shape.
+indirect enum JSONTree: Decodable {
+    case object([String: JSONTree])
+    case array([JSONTree])
     case text(String)
     case integer(Int64)
     case fraction(Decimal)
@@ -20,7 +20,7 @@ indirect enum ConfigurationTree: Decodable {
 
     init(from decoder: any Decoder) throws {
         if let container = try? decoder.container(keyedBy: Name.self) {
-            var fields: [String: ConfigurationTree] = [:]
+            var fields: [String: JSONTree] = [:]
             for name in container.allKeys {
                 fields[name.stringValue] = try container.decode(Self.self, forKey: name)
             }
@@ -28,7 +28,7 @@ indirect enum ConfigurationTree: Decodable {
             return
         }
         if var container = try? decoder.unkeyedContainer() {
-            var elements: [ConfigurationTree] = []
+            var elements: [JSONTree] = []
             while !container.isAtEnd { elements.append(try container.decode(Self.self)) }
             self = .array(elements)
             return
@@ -48,7 +48,7 @@ indirect enum ConfigurationTree: Decodable {
     }
 
     /// Reads JSON with comments, trailing commas and unquoted names.
-    static func reading(_ data: Data) throws -> ConfigurationTree {
+    static func reading(_ data: Data) throws -> JSONTree {
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
         return try decoder.decode(Self.self, from: data)
@@ -64,5 +64,28 @@ indirect enum ConfigurationTree: Decodable {
         case .flag: "true or false"
         case .null: "null"
         }
+    }
+}
+
+extension JSONTree {
+    /// A field of an object; nil for anything else.
+    subscript(name: String) -> JSONTree? {
+        guard case .object(let fields) = self else { return nil }
+        return fields[name]
+    }
+
+    var text: String? {
+        guard case .text(let text) = self else { return nil }
+        return text
+    }
+
+    var integer: Int64? {
+        guard case .integer(let value) = self else { return nil }
+        return value
+    }
+
+    var elements: [JSONTree] {
+        guard case .array(let elements) = self else { return [] }
+        return elements
     }
 }

@@ -1,0 +1,158 @@
+import Ledger
+import Schema
+
+/// `farebox account …` and `farebox project …`.
+enum AccountCommands {
+    static let all = [
+        Command(
+            words: ["account", "create"],
+            summary: "make an account with a balance of zero",
+            arguments: ["SLUG"],
+            options: [
+                .value("--name", "TEXT", "what people call it"),
+                .value("--currency", "USD", "ISO 4217; it never changes"),
+                .value("--time-zone", "UTC", "IANA name; days and months are reckoned in it"),
+                .value("--credit-limit", "AMOUNT", "how far below zero the balance may go"),
+                .idempotencyKey, .database, .json,
+            ],
+            run: create
+        ),
+        Command(
+            words: ["account", "list"],
+            summary: "show all accounts",
+            options: [.database, .json],
+            run: list
+        ),
+        Command(
+            words: ["account", "show"],
+            summary: "show an account's balance and what is held",
+            arguments: ["SLUG"],
+            options: [.database, .json],
+            run: { try await one($0) { accounts, slug in try await accounts.show(slug) } }
+        ),
+        Command(
+            words: ["account", "suspend"],
+            summary: "admit nothing more; running calls still settle",
+            arguments: ["SLUG"],
+            options: [.database, .json],
+            run: { try await one($0) { accounts, slug in try await accounts.suspend(slug) } }
+        ),
+        Command(
+            words: ["account", "resume"],
+            summary: "admit calls again",
+            arguments: ["SLUG"],
+            options: [.database, .json],
+            run: { try await one($0) { accounts, slug in try await accounts.resume(slug) } }
+        ),
+        Command(
+            words: ["project", "create"],
+            summary: "make a part of an account to tell usage by",
+            arguments: ["ACCOUNT", "SLUG"],
+            options: [.database, .json],
+            run: createProject
+        ),
+        Command(
+            words: ["project", "list"],
+            summary: "show an account's projects",
+            arguments: ["ACCOUNT"],
+            options: [.database, .json],
+            run: listProjects
+        ),
+    ]
+
+    // MARK: accounts
+
+    private static func create(_ invocation: Invocation) async throws -> CommandResult {
+        var creation = Accounts.Creation(slug: invocation.argument(0))
+        creation.name = invocation["--name"]
+        creation.timeZone = invocation["--time-zone"] ?? creation.timeZone
+        creation.creditLimit = try invocation.amount(option: "--credit-limit") ?? .zero
+        if let code = invocation["--currency"] {
+            guard let currency = Currency(code) else {
+                throw UsageError("--currency must be three upper-case letters, not \"\(code)\"")
+            }
+            creation.currency = currency
+        }
+        let wanted = creation
+        return try await CommandDatabase.with(invocation) { database in
+            let account = try await Accounts(database).create(
+                wanted,
+                at: SystemClock.now(),
+                idempotencyKey: invocation["--idempotency-key"]
+            )
+            return result([account], json: .account(account))
+        }
+    }
+
+    private static func list(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let accounts = try await Accounts(database).list()
+            return result(accounts, json: .array(accounts.map(JSONNode.account)))
+        }
+    }
+
+    private static func one(
+        _ invocation: Invocation,
+        _ act: (Accounts, String) async throws -> AccountSummary
+    ) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let account = try await act(Accounts(database), invocation.argument(0))
+            return result([account], json: .account(account))
+        }
+    }
+
+    private static func result(_ accounts: [AccountSummary], json: JSONNode) -> CommandResult {
+        var table = Table(
+            .left("ACCOUNT"),
+            .left("STATUS"),
+            .right("BALANCE"),
+            .right("HELD"),
+            .right("AVAILABLE"),
+            .right("LIMIT"),
+            .left("CURRENCY"),
+            .right("VERSION")
+        )
+        for account in accounts {
+            let amounts = [account.balance, account.held, account.available, account.creditLimit]
+                .map { $0.decimal(fractionDigitsMin: account.currency.exponent) }
+            table.rows.append(
+                [account.slug, account.status.rawValue] + amounts
+                    + [account.currency.code, String(account.version)]
+            )
+        }
+        return CommandResult(text: table.text, json: json)
+    }
+
+    // MARK: projects
+
+    private static func createProject(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let project = try await Projects(database).create(
+                invocation.argument(1),
+                in: invocation.argument(0),
+                at: SystemClock.now()
+            )
+            return projects([project], json: node(project))
+        }
+    }
+
+    private static func listProjects(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let list = try await Projects(database).list(invocation.argument(0))
+            return projects(list, json: .array(list.map(node)))
+        }
+    }
+
+    private static func node(_ project: ProjectSummary) -> JSONNode {
+        .object([
+            ("id", .text(project.id.description)), ("slug", .text(project.slug)),
+            ("created_at", .text(project.createdAt.description)),
+        ])
+    }
+
+    private static func projects(_ list: [ProjectSummary], json: JSONNode) -> CommandResult {
+        var table = Table(.left("PROJECT"), .left("ID"), .left("CREATED"))
+        table.rows = list.map { [$0.slug, $0.id.description, $0.createdAt.description] }
+        return CommandResult(text: table.text, json: json)
+    }
+}

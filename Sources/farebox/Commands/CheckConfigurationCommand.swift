@@ -1,0 +1,40 @@
+import Ingress
+
+/// `farebox check-config`: what `serve` would say of a configuration file.
+enum CheckConfigurationCommand {
+    static let all = [
+        Command(
+            words: ["check-config"],
+            summary: "validate a configuration file and name every fault with its path",
+            options: [
+                .value("--config", "FILE", "the file instead of FAREBOX_CONFIG"), .json,
+            ],
+            run: run
+        )
+    ]
+
+    private static func run(_ invocation: Invocation) async throws -> CommandResult {
+        guard let path = invocation["--config"] ?? Settings.current.configurationPath else {
+            throw UsageError("set FAREBOX_CONFIG or give --config FILE")
+        }
+        do throws(ConfigurationFile.Faults) {
+            let file = try ConfigurationFile.read(
+                path: path,
+                environment: Settings.current.environment
+            )
+            let (upstreams, models) = (file.gateway.upstreams.count, file.gateway.models.count)
+            return CommandResult(
+                text: "\(path) is fine: \(upstreams) upstreams, \(models) models.",
+                json: .object([("ok", .flag(true)), ("faults", .array([]))])
+            )
+        } catch {
+            complain(error.description)
+            let faults = error.faults.map(JSONNode.text)
+            return CommandResult(
+                text: "",
+                json: .object([("ok", .flag(false)), ("faults", .array(faults))]),
+                exitCode: 1
+            )
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import Ledger
+import Schema
+
+/// `farebox key …`.
+enum KeyCommands {
+    static let all = [
+        Command(
+            words: ["key", "create"],
+            summary: "make an API key; its secret is shown once and stored as a hash",
+            arguments: ["ACCOUNT"],
+            options: [
+                .value("--project", "SLUG", "the project that its usage counts for"),
+                .value("--name", "TEXT", "what people call it"),
+                .value("--models", "GLOB,…", "the only models that it may use"),
+                .value("--expires", "DATE", "when it stops to work"),
+                .value("--max-output-tokens", "N", "the most output that a call may ask for"),
+                .database, .json,
+            ],
+            run: create
+        ),
+        Command(
+            words: ["key", "list"],
+            summary: "show an account's keys",
+            arguments: ["ACCOUNT"],
+            options: [.database, .json],
+            run: list
+        ),
+        Command(
+            words: ["key", "show"],
+            summary: "show one key",
+            arguments: ["ID"],
+            options: [.database, .json],
+            run: { try await one($0) { keys, id in try await keys.show(id) } }
+        ),
+        Command(
+            words: ["key", "revoke"],
+            summary: "end a key for good, everywhere within a second",
+            arguments: ["ID"],
+            options: [.database, .json],
+            run: { try await one($0) { keys, id in try await keys.revoke(id) } }
+        ),
+    ]
+
+    private static func create(_ invocation: Invocation) async throws -> CommandResult {
+        var creation = APIKeys.Creation(account: invocation.argument(0))
+        creation.project = invocation["--project"] ?? creation.project
+        creation.name = invocation["--name"] ?? creation.name
+        creation.expiresAt = try invocation.instant(option: "--expires")
+        creation.outputTokensMax = try invocation.integer(
+            option: "--max-output-tokens",
+            in: 1...TokenUsage.countMax
+        )
+        if let models = invocation["--models"] {
+            creation.models = try models.split(separator: ",", omittingEmptySubsequences: false)
+                .map { text in
+                    guard let pattern = ModelPattern(String(text)) else {
+                        throw UsageError("--models: \"\(text)\" may have a * only at its end")
+                    }
+                    return pattern.description
+                }
+        }
+        let wanted = creation
+        return try await CommandDatabase.with(invocation) { database in
+            let (key, secret) = try await APIKeys(database).create(wanted, at: SystemClock.now())
+            return CommandResult(
+                text: """
+                    \(secret.text)
+
+                    This is the only time that the secret is shown. The key is \(key.id).
+                    """,
+                json: .key(key, secret: secret.text)
+            )
+        }
+    }
+
+    private static func list(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let keys = try await APIKeys(database).list(invocation.argument(0))
+            return CommandResult(
+                text: table(keys),
+                json: .array(keys.map { JSONNode.key($0) })
+            )
+        }
+    }
+
+    private static func one(
+        _ invocation: Invocation,
+        _ act: (APIKeys, KeyID) async throws -> KeySummary
+    ) async throws -> CommandResult {
+        guard let id = KeyID(invocation.argument(0)) else {
+            throw UsageError("ID must be a key's identifier, as farebox key list shows it")
+        }
+        return try await CommandDatabase.with(invocation) { database in
+            let key = try await act(APIKeys(database), id)
+            return CommandResult(text: table([key]), json: .key(key))
+        }
+    }
+
+    private static func table(_ keys: [KeySummary]) -> String {
+        var table = Table(
+            .left("ID"),
+            .left("SECRET"),
+            .left("NAME"),
+            .left("PROJECT"),
+            .left("MODELS"),
+            .left("EXPIRES"),
+            .left("STATUS")
+        )
+        table.rows = keys.map { key in
+            [
+                key.id.description, "\(key.prefix)…", key.name, key.projectSlug,
+                key.models?.joined(separator: ",") ?? "all",
+                key.expiresAt?.description ?? "never",
+                key.revokedAt.map { "revoked \($0)" } ?? "active",
+            ]
+        }
+        return table.text
+    }
+}

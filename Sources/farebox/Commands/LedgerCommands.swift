@@ -1,0 +1,166 @@
+import Ledger
+import Schema
+
+/// `farebox ledger …`: the state of the ledger, its streams, and the proof that they hold.
+enum LedgerCommands {
+    static let all = [
+        Command(
+            words: ["ledger", "status"],
+            summary: "show how much is in the ledger and its leases",
+            options: [.database, .json],
+            run: status
+        ),
+        Command(
+            words: ["ledger", "events"],
+            summary: "show an account's stream, one event a line",
+            arguments: ["ACCOUNT"],
+            options: [
+                .value("--from-version", "N", "from this version on"),
+                .flag("--follow", "go on as events come"), .database, .json,
+            ],
+            run: events
+        ),
+        Command(
+            words: ["ledger", "verify"],
+            summary: "check every invariant and every event, and name what does not hold",
+            options: [
+                .value("--account", "SLUG", "one account instead of all"), .database, .json,
+            ],
+            run: verify
+        ),
+    ]
+
+    /// How often a followed stream is asked for more.
+    private static let followInterval = Duration.milliseconds(200)
+
+    private static func status(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let status = try await LedgerStatus.read(database)
+            let facts: [(String, Int64)] = [
+                ("accounts", status.accounts), ("suspended_accounts", status.suspendedAccounts),
+                ("overdrawn_accounts", status.overdrawnAccounts), ("events", status.events),
+                ("open_leases", status.openLeases), ("parked_events", status.parkedEvents),
+                ("live_instances", status.liveInstances),
+                ("database_bytes", status.databaseBytes), ("event_bytes", status.eventBytes),
+            ]
+            var table = Table(.left("WHAT"), .right("COUNT"))
+            table.rows = facts.map { name, count in
+                [name.split(separator: "_").joined(separator: " "), String(count)]
+            }
+            return CommandResult(
+                text: table.text,
+                json: .object(facts.map { ($0.0, .integer($0.1)) })
+            )
+        }
+    }
+
+    private static func events(_ invocation: Invocation) async throws -> CommandResult {
+        var next = try invocation.integer(option: "--from-version", in: 1...Int64.max) ?? 1
+        let isFollowing = invocation.has("--follow")
+        return try await CommandDatabase.with(invocation) { database in
+            let account = try await Accounts(database).show(invocation.argument(0))
+            let store = EventStore(database)
+            while true {
+                let page = try await store.events(of: account.id, from: next)
+                for event in page {
+                    say(line(event, account, isJSON: invocation.isJSON))
+                }
+                if let last = page.last {
+                    next = last.version + 1
+                } else if isFollowing {
+                    try await Task.sleep(for: followInterval)
+                } else {
+                    return .silent
+                }
+            }
+        }
+    }
+
+    private static func line(
+        _ recorded: RecordedEvent,
+        _ account: AccountSummary,
+        isJSON: Bool
+    ) -> String {
+        if isJSON {
+            return JSONNode.event(recorded, account: account.slug, account.currency).line
+        }
+        let event = recorded.event
+        var words = [
+            String(recorded.version), event.occurredAt.description, event.body.kind.rawValue,
+            account.currency.text(recorded.amount),
+        ]
+        if case .usage(let usage) = event.body {
+            words += [
+                "req_\(usage.request.hexadecimal)", usage.model, usage.outcome.rawValue,
+                "\(usage.tokens.inputTotal) in, \(usage.tokens.outputTotal) out",
+            ]
+        }
+        return words.joined(separator: "  ")
+    }
+
+    // MARK: verify
+
+    private static func verify(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let accounts = try await Accounts(database).list()
+            let slugs = Dictionary(
+                accounts.map { ($0.id, $0.slug) },
+                uniquingKeysWith: { first, _ in first }
+            )
+            var account: AccountID?
+            if let slug = invocation["--account"] {
+                account = try await Accounts(database).show(slug).id
+            }
+            let isQuiet = invocation.isJSON
+            let report = try await Verification(database).run(account: account) { progress in
+                if !isQuiet { show(progress) }
+            }
+            let findings = report.findings.map { finding -> (Verification.Finding, String) in
+                (finding, slugs[finding.account] ?? finding.account.description)
+            }
+            return CommandResult(
+                text: text(report, findings),
+                json: node(report, findings),
+                exitCode: report.isOK ? 0 : 1
+            )
+        }
+    }
+
+    /// Progress goes to standard error, so that the result alone is the output.
+    private static func show(_ progress: Verification.Progress) {
+        switch progress {
+        case .checking(let what): complain("checking \(what)")
+        case .readEvents(let count, let total): complain("read \(count) of \(total) events")
+        }
+    }
+
+    private static func text(
+        _ report: Verification.Report,
+        _ findings: [(Verification.Finding, String)]
+    ) -> String {
+        let scope = "\(report.accounts) accounts, \(report.events) events"
+        guard !report.isOK else { return "Every invariant holds: \(scope)." }
+        let lines = findings.map { finding, slug in
+            let place = finding.version.map { "\(slug) at version \($0)" } ?? slug
+            return "\(finding.invariant)  \(place): \(finding.message)"
+        }
+        return (lines + ["\(report.findingCount) findings in \(scope)."]).joined(separator: "\n")
+    }
+
+    private static func node(
+        _ report: Verification.Report,
+        _ findings: [(Verification.Finding, String)]
+    ) -> JSONNode {
+        let nodes = findings.map { finding, slug in
+            JSONNode.object([
+                ("account", .text(slug)),
+                ("version", finding.version.map(JSONNode.integer) ?? .null),
+                ("invariant", .text(finding.invariant)), ("message", .text(finding.message)),
+            ])
+        }
+        return .object([
+            ("ok", .flag(report.isOK)), ("accounts", .integer(report.accounts)),
+            ("events", .integer(report.events)), ("findings", .array(nodes)),
+        ])
+    }
+}

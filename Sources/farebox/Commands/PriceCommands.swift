@@ -1,0 +1,215 @@
+import Billing
+import Foundation
+import Schema
+
+/// `farebox price …`: publishing price versions, and looking at them.
+enum PriceCommands {
+    static let all = [
+        Command(
+            words: ["price", "import"],
+            summary: "publish a price file as a new, immutable version",
+            arguments: ["FILE"],
+            options: [
+                .value("--format", "litellm|farebox", "the file's format instead of a guess"),
+                .value("--effective", "DATE", "when it takes effect; by default as soon as it may"),
+                .flag("--dry-run", "show what would change, and change nothing"),
+                .flag("--force", "accept prices that move a thousandfold"),
+                .database, .json,
+            ],
+            run: publish
+        ),
+        Command(
+            words: ["price", "list"],
+            summary: "show the price versions, or what models cost",
+            options: [
+                .value("--model", "GLOB", "the prices of these models instead of the versions"),
+                .value("--at", "DATE", "the prices in force then instead of now"),
+                .value("--currency", "USD", "the currency of the prices"),
+                .database, .json,
+            ],
+            run: list
+        ),
+    ]
+
+    // MARK: import
+
+    private static func publish(_ invocation: Invocation) async throws -> CommandResult {
+        let file = try PriceFile.read(invocation.argument(0), format: invocation["--format"])
+        let effective = try invocation.instant(option: "--effective")
+        let isDry = invocation.has("--dry-run")
+        return try await CommandDatabase.with(invocation) { database in
+            let book = PriceBook(database)
+            let publication =
+                isDry
+                ? try await book.preview(file.sheet, effectiveAt: effective)
+                : try await book.publish(
+                    file.sheet,
+                    effectiveAt: effective,
+                    isForced: invocation.has("--force")
+                )
+            return CommandResult(
+                text: text(publication, file, isDry: isDry),
+                json: node(publication, file, isDry: isDry)
+            )
+        }
+    }
+
+    private static func text(
+        _ publication: PricePublication,
+        _ file: PriceFile,
+        isDry: Bool
+    ) -> String {
+        let header = publication.header
+        var lines = file.reportLines
+        switch publication.outcome {
+        case .unchanged:
+            lines.append("Nothing to do: version \(header.version) says the same.")
+        case .published:
+            lines += diffLines(publication.diff)
+            let verb = isDry ? "would be published" : "is published"
+            lines.append(
+                "Version \(header.version) \(verb) with \(file.sheet.models.count) models in"
+                    + " \(header.currency), effective \(header.effectiveAt)."
+            )
+            if isDry, !publication.jumps.isEmpty {
+                lines.append("It would need --force: prices move a thousandfold.")
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// Longer lists are counted, not shown; `--json` has them whole.
+    private static let linesMax = 40
+
+    private static func diffLines(_ diff: PriceDiff) -> [String] {
+        let lines =
+            diff.added.map { "+ \($0)" } + diff.removed.map { "- \($0)" }
+            + diff.changes.map { "~ \($0)" } + diff.limitsChanged.map { "~ \($0): token limits" }
+        let rest = lines.count - linesMax
+        return lines.prefix(linesMax) + (rest > 0 ? ["… and \(rest) more"] : [])
+    }
+
+    private static func node(
+        _ publication: PricePublication,
+        _ file: PriceFile,
+        isDry: Bool
+    ) -> JSONNode {
+        let header = publication.header
+        let diff = publication.diff
+        let skipped = (file.report?.skipped ?? []).map { skip in
+            JSONNode.object([
+                ("model", .text(skip.model)), ("reason", .text(skip.reason.description)),
+            ])
+        }
+        let unpriced = (file.report?.unpricedKeys ?? [:]).sorted { $0.key < $1.key }
+            .map { ($0.key, JSONNode.integer(Int64($0.value))) }
+        let changed = diff.changes.map { JSONNode.text($0.description) }
+        var fields: [(String, JSONNode)] = [
+            ("version", .integer(header.version.number)),
+            ("published", .flag(publication.outcome == .published && !isDry)),
+            ("source", .text(header.source.rawValue)),
+            ("currency", .text(header.currency.code)),
+            ("effective_at", .text(header.effectiveAt.description)),
+            ("models", .integer(Int64(file.sheet.models.count))),
+        ]
+        fields.append(("added", .array(diff.added.map(JSONNode.text))))
+        fields.append(("removed", .array(diff.removed.map(JSONNode.text))))
+        fields.append(("changed", .array(changed)))
+        fields.append(("skipped", .array(skipped)))
+        fields.append(("unpriced_keys", .object(unpriced)))
+        return .object(fields)
+    }
+
+    // MARK: list
+
+    private static func list(_ invocation: Invocation) async throws -> CommandResult {
+        let at = try invocation.instant(option: "--at")
+        return try await CommandDatabase.with(invocation) { database in
+            let book = PriceBook(database)
+            guard let glob = invocation["--model"] else {
+                return versions(try await book.list())
+            }
+            guard let pattern = ModelPattern(glob) else {
+                throw UsageError("--model may have a * only at its end")
+            }
+            guard let currency = Currency(invocation["--currency"] ?? "USD") else {
+                throw UsageError("--currency must be three upper-case letters")
+            }
+            return prices(
+                try await book.load(),
+                pattern,
+                currency,
+                at: at ?? SystemClock.now()
+            )
+        }
+    }
+
+    private static func versions(_ headers: [PriceVersionHeader]) -> CommandResult {
+        var table = Table(
+            .right("VERSION"),
+            .left("SOURCE"),
+            .left("CURRENCY"),
+            .left("EFFECTIVE"),
+            .left("PUBLISHED")
+        )
+        for header in headers {
+            table.rows.append([
+                header.version.description, header.source.rawValue, header.currency.code,
+                header.effectiveAt.description, header.publishedAt.description,
+            ])
+        }
+        let nodes = headers.map { header in
+            JSONNode.object([
+                ("version", .integer(header.version.number)),
+                ("source", .text(header.source.rawValue)),
+                ("currency", .text(header.currency.code)),
+                ("effective_at", .text(header.effectiveAt.description)),
+                ("published_at", .text(header.publishedAt.description)),
+            ])
+        }
+        return CommandResult(text: table.text, json: .array(nodes))
+    }
+
+    /// Prices are shown per million tokens, as people compare them; fees per call.
+    private static func prices(
+        _ snapshot: PriceSnapshot,
+        _ pattern: ModelPattern,
+        _ currency: Currency,
+        at: Instant
+    ) -> CommandResult {
+        let names = Set(
+            snapshot.editions.filter { $0.header.currency == currency }
+                .flatMap { $0.allTerms.map(\.model) }
+        )
+        var table = Table(
+            .left("MODEL"),
+            .left("PRICE"),
+            .right("\(currency) PER MILLION"),
+            .right("VERSION")
+        )
+        var nodes: [JSONNode] = []
+        for name in names.sorted() where pattern.matches(name) {
+            guard let terms = snapshot.terms(model: name, currency: currency, at: at) else {
+                continue
+            }
+            let prices =
+                terms.tokenPrices.sorted { $0.key < $1.key }.map {
+                    ($0.key.description, Pico($0.value.units * 1_000_000))
+                }
+                + terms.fees.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                    ("\($0.key.rawValue) (per call)", $0.value)
+                }
+            for (item, price) in prices {
+                table.rows.append([name, item, price.description, terms.version.description])
+                nodes.append(
+                    .object([
+                        ("model", .text(name)), ("item", .text(item)),
+                        ("price", .text(price.description)),
+                        ("version", .integer(terms.version.number)),
+                    ])
+                )
+            }
+        }
+        return CommandResult(text: table.text, json: .array(nodes))
+    }
+}

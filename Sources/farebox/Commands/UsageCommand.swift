@@ -1,0 +1,113 @@
+import Ledger
+import Schema
+
+/// `farebox usage`: what an account used and paid, summed from its events.
+enum UsageCommand {
+    static let all = [
+        Command(
+            words: ["usage"],
+            summary: "show what an account used and paid, from its events",
+            arguments: ["ACCOUNT"],
+            options: [
+                .value("--from", "DATE", "settled at or after it"),
+                .value("--to", "DATE", "settled before it"),
+                .value(
+                    "--by",
+                    "day,key,model,…",
+                    "hour, day, month, project, key, model, upstream"
+                ),
+                .flag("--csv", "comma-separated values"),
+                .database, .json,
+            ],
+            run: run
+        )
+    ]
+
+    private static let sumHeadings = [
+        "calls", "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "cost",
+    ]
+
+    private static func run(_ invocation: Invocation) async throws -> CommandResult {
+        let dimensions = try (invocation["--by"] ?? "day").split(separator: ",").map { name in
+            guard let dimension = UsageDimension(rawValue: String(name)) else {
+                let all = UsageDimension.allCases.map(\.rawValue).joined(separator: ", ")
+                throw UsageError("--by takes \(all), not \"\(name)\"")
+            }
+            return dimension
+        }
+        let (from, to) = (
+            try invocation.instant(option: "--from"), try invocation.instant(option: "--to")
+        )
+        return try await CommandDatabase.with(invocation) { database in
+            let account = try await Accounts(database).show(invocation.argument(0))
+            let usage = try await EventStore(database).usageReport(
+                account.id,
+                from: from,
+                to: to,
+                by: dimensions
+            )
+            let text =
+                invocation.has("--csv")
+                ? csv(usage, account.currency) : table(usage, account.currency)
+            return CommandResult(text: text, json: node(usage, account.currency))
+        }
+    }
+
+    private static func cells(_ sums: UsageSums, _ currency: Currency) -> [String] {
+        let counts = [
+            sums.calls, sums.inputTokens, sums.cacheReadTokens, sums.cacheWriteTokens,
+            sums.outputTokens,
+        ].map { String($0) }
+        return counts + [sums.cost.decimal(fractionDigitsMin: currency.exponent)]
+    }
+
+    private static func table(_ usage: AccountUsage, _ currency: Currency) -> String {
+        let groups = usage.dimensions.map { Table.Column.left($0.rawValue.uppercased()) }
+        let sums = ["CALLS", "INPUT", "CACHE READ", "CACHE WRITE", "OUTPUT", "COST \(currency)"]
+            .map(Table.Column.right)
+        var table = Table(columns: groups + sums)
+        table.rows = usage.rows.map { $0.group + cells($0.sums, currency) }
+        let blanks = Array(repeating: "", count: max(0, groups.count - 1))
+        table.rows.append(
+            (groups.isEmpty ? [] : ["total"] + blanks) + cells(usage.total, currency)
+        )
+        return table.text
+    }
+
+    private static func csv(_ usage: AccountUsage, _ currency: Currency) -> String {
+        let head = usage.dimensions.map(\.rawValue) + sumHeadings
+        let rows = usage.rows.map { $0.group + cells($0.sums, currency) }
+        return ([head] + rows).map { $0.map(quoted).joined(separator: ",") }
+            .joined(separator: "\n")
+    }
+
+    /// RFC 4180 §2: quoted where a separator, a quote or a line break stands in it.
+    private static func quoted(_ cell: String) -> String {
+        guard cell.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return cell }
+        return "\""
+            + cell.split(separator: "\"", omittingEmptySubsequences: false)
+            .joined(separator: "\"\"") + "\""
+    }
+
+    private static func node(_ usage: AccountUsage, _ currency: Currency) -> JSONNode {
+        let rows = usage.rows.map { row in
+            let groups = zip(usage.dimensions, row.group).map { dimension, value in
+                (dimension.rawValue, JSONNode.text(value))
+            }
+            return JSONNode.object(groups + sums(row.sums, currency))
+        }
+        return .object([
+            ("from", .optional(usage.from?.description)), ("to", .optional(usage.to?.description)),
+            ("rows", .array(rows)), ("total", .object(sums(usage.total, currency))),
+        ])
+    }
+
+    private static func sums(_ sums: UsageSums, _ currency: Currency) -> [(String, JSONNode)] {
+        [
+            ("calls", .integer(sums.calls)), ("input_tokens", .integer(sums.inputTokens)),
+            ("cache_read_tokens", .integer(sums.cacheReadTokens)),
+            ("cache_write_tokens", .integer(sums.cacheWriteTokens)),
+            ("output_tokens", .integer(sums.outputTokens)), ("cost", .money(sums.cost, currency)),
+        ]
+    }
+}

@@ -1,0 +1,100 @@
+import Ledger
+import Schema
+
+// What programs read: the JSON shapes that dashboards and scripts depend on.
+
+extension JSONNode {
+    /// Money as a decimal string, exact, with at least the currency's own digits.
+    static func money(_ amount: Pico, _ currency: Currency) -> JSONNode {
+        .text(amount.decimal(fractionDigitsMin: currency.exponent))
+    }
+
+    static func account(_ account: AccountSummary) -> JSONNode {
+        let currency = account.currency
+        return .object([
+            ("slug", .text(account.slug)), ("currency", .text(currency.code)),
+            ("time_zone", .text(account.timeZone)),
+            ("balance", .money(account.balance, currency)),
+            ("held", .money(account.held, currency)),
+            ("available", .money(account.available, currency)),
+            ("credit_limit", .money(account.creditLimit, currency)),
+            ("status", .text(account.status.rawValue)), ("version", .integer(account.version)),
+        ])
+    }
+
+    static func key(_ key: KeySummary, secret: String? = nil) -> JSONNode {
+        let head: [(String, JSONNode)] = [("id", .text(key.id.description))]
+        let shown: [(String, JSONNode)] =
+            secret.map { [("secret", .text($0))] }
+            ?? [
+                ("prefix", .text(key.prefix)),
+                ("models", key.models.map { .array($0.map(JSONNode.text)) } ?? .null),
+                ("max_output_tokens", key.outputTokensMax.map(JSONNode.integer) ?? .null),
+                ("created_at", .text(key.createdAt.description)),
+                ("revoked_at", .optional(key.revokedAt?.description)),
+            ]
+        return .object(
+            head + shown + [
+                ("account", .text(key.accountSlug)), ("project", .text(key.projectSlug)),
+                ("name", .text(key.name)), ("expires_at", .optional(key.expiresAt?.description)),
+            ]
+        )
+    }
+
+    static func event(_ recorded: RecordedEvent, account: String, _ currency: Currency) -> JSONNode
+    {
+        let event = recorded.event
+        var usage = JSONNode.null
+        var data = JSONNode.object([])
+        switch event.body {
+        case .usage(let body): usage = .usage(body, excess: recorded.excess, currency)
+        case .creditGranted(let grant):
+            data = .object([
+                ("grant", .text(grant.grant.description)), ("kind", .text(grant.kind.rawValue)),
+                ("reference", .optional(grant.reference)),
+            ])
+        case .creditAdjusted(let adjustment):
+            data = .object([("reason", .text(adjustment.reason))])
+        case .creditLimitSet(let limit):
+            data = .object([("limit", .money(limit.limit, currency))])
+        }
+        return .object([
+            ("account", .text(account)), ("version", .integer(recorded.version)),
+            ("event_id", .text(event.id.description)),
+            ("kind", .text(event.body.kind.rawValue)),
+            ("occurred_at", .text(event.occurredAt.description)),
+            ("amount", .money(recorded.amount, currency)), ("usage", usage), ("data", data),
+        ])
+    }
+
+    private static func usage(_ usage: Usage, excess: Pico, _ currency: Currency) -> JSONNode {
+        var fields: [(String, JSONNode)] = [
+            ("request_id", .text("req_\(usage.request.hexadecimal)")),
+            ("lease_id", .optional(usage.lease?.description)),
+            ("key_id", .text(usage.key.description)),
+            ("project_id", .text(usage.project.description)),
+            ("admitted_at", .text(usage.admittedAt.description)),
+            ("model", .text(usage.model)), ("upstream", .text(usage.upstream)),
+            ("upstream_model", .text(usage.upstreamModel)),
+            ("endpoint", .text(usage.endpoint.rawValue)), ("streamed", .flag(usage.isStreamed)),
+            ("service_tier", .text(usage.serviceTier.rawValue)),
+            ("context_threshold", .integer(Int64(usage.contextTier.threshold))),
+        ]
+        fields += TokenClass.allCases.map { tokenClass in
+            ("\(tokenClass.rawValue)_tokens", .integer(usage.tokens[tokenClass]))
+        }
+        fields += [
+            ("reasoning_tokens", .integer(usage.tokens.reasoning)),
+            ("web_searches", .integer(usage.webSearches)),
+            ("latency_ms", .integer(usage.latencyMilliseconds)),
+            ("first_byte_ms", usage.firstByteMilliseconds.map(JSONNode.integer) ?? .null),
+            ("status", .integer(Int64(usage.status))), ("outcome", .text(usage.outcome.rawValue)),
+            ("usage_source", .text(usage.source.rawValue)),
+            ("price_version", .integer(usage.priceVersion.number)),
+            ("hold", .money(usage.hold, currency)), ("charge", .money(usage.charge, currency)),
+            ("excess", .money(excess, currency)),
+            ("upstream_cost", usage.upstreamCost.map { .money($0, currency) } ?? .null),
+        ]
+        return .object(fields)
+    }
+}

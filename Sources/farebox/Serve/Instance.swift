@@ -1,0 +1,216 @@
+import Billing
+import Curl
+import EventLoop
+import HTTPServer
+import Ingress
+import Journal
+import Ledger
+import Postgres
+import Schema
+
+/// One running Farebox: everything made, in the order in which each stands on the last.
+///
+/// Started from the bottom up and stopped from the top down: servers finish their streams, the
+/// escrow waits until every charge is shipped and gives its leases back, the shipper and the
+/// journal end, and the loops last.
+struct Instance: Sendable {
+    /// Connections to PostgreSQL: lease operations, shipping, snapshots and credits.
+    private static let connectionsMax = 8
+
+    let services: ServiceGroup
+    let readiness: InstanceReadiness
+    let loops: LoopsRunner
+    let servers: [HTTPServer]
+    let admin: HTTPServer
+    private let database: Database
+
+    init(_ options: ServeOptions) async throws {
+        let log = options.log
+        let configuration = options.configuration.gateway
+        let now: @Sendable () -> Instant = { SystemClock.now() }
+
+        let databaseConfiguration = try Self.databaseConfiguration(options.databaseURL)
+        database = Database(databaseConfiguration)
+        try await Migrator.verify(required: RequiredMigrations.names, in: database)
+        try await Self.warnOfOwnership(database, log)
+        try await Self.importPrices(options.pricesPath, database, log)
+
+        let journal = try await Journal.open(JournalConfiguration(path: options.journalPath))
+        try await Self.endInterruptedCalls(journal, log, at: now())
+
+        readiness = InstanceReadiness()
+        let metrics = GatewayMetrics()
+        let escrow = Escrow()
+        let desk = AdmissionDesk(escrow: escrow, prices: .empty)
+        let directory = Directory(database)
+        let keeper = try await SnapshotKeeper(
+            directory: directory,
+            priceBook: PriceBook(database),
+            desk: desk,
+            log: log
+        )
+        let settlement = Settlement(
+            journal: journal,
+            escrow: escrow,
+            readiness: readiness,
+            log: log,
+            now: now
+        )
+        let shipper = Shipper(
+            journal: journal,
+            store: EventStore(database),
+            escrow: escrow,
+            metrics: metrics,
+            log: log,
+            now: now
+        )
+        let escrowService = InstanceRegistration.service(
+            escrow: escrow,
+            authority: PostgresLeaseAuthority(database),
+            journal: journal,
+            label: options.instanceLabel,
+            readiness: readiness,
+            log: log
+        )
+
+        loops = try await LoopsRunner(
+            count: options.loopCount,
+            configuration: CurlConfiguration()
+        )
+        let database = database
+        let gatewayServices = GatewayServices(
+            configuration: configuration,
+            snapshots: keeper,
+            desk: desk,
+            settlement: settlement,
+            escrow: escrow,
+            accounts: { try await Accounts(database).show($0).head },
+            readiness: readiness,
+            metrics: metrics,
+            log: log,
+            now: now
+        )
+        servers = try Self.servers(options, loops, gatewayServices)
+        let adminFace = AdminFace(
+            metrics: metrics,
+            readiness: readiness,
+            journal: journal,
+            escrow: escrow,
+            settlement: settlement,
+            loops: loops.members.map(\.loop)
+        )
+        admin = HTTPServer(
+            loop: loops.members[0].loop,
+            address: options.adminListen,
+            reusePort: false,
+            limits: HTTPLimits(),
+            handler: { request, exchange in await adminFace.handle(request, exchange) }
+        )
+
+        services = ServiceGroup(
+            [
+                loops,
+                ShippingRunner(shipper: shipper, settlement: settlement, journal: journal),
+                SnapshotRunner(
+                    keeper: keeper,
+                    listener: NotificationListener(
+                        databaseConfiguration,
+                        channels: [Directory.channel, PriceBook.notificationChannel]
+                    )
+                ),
+                EscrowRunner(service: escrowService, shipper: shipper, log: log),
+                admin,
+            ] + servers
+        )
+    }
+
+    /// Closes what no service owns; after the group has stopped.
+    func close() async {
+        await database.close()
+    }
+
+    private static func databaseConfiguration(_ url: String) throws -> DatabaseConfiguration {
+        var configuration = DatabaseConfiguration(url: try DatabaseURL(url))
+        configuration.applicationName = "farebox serve"
+        configuration.connectionsMax = connectionsMax
+        return configuration
+    }
+
+    /// The log is append-only by privilege when `serve` is not the owner, and says so when it is.
+    private static func warnOfOwnership(_ database: Database, _ log: Log) async throws {
+        let isOwner = try await database.read { session in
+            try session.execute(
+                """
+                SELECT pg_has_role(current_user, c.relowner, 'USAGE')
+                    OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS owner
+                FROM pg_class c WHERE c.oid = 'events'::regclass
+                """
+            ).single().get("owner", as: Bool.self)
+        }
+        if isOwner {
+            log.warning(
+                "serving as the owner of the tables or a superuser: triggers alone protect the"
+                    + " event log; give DATABASE_URL a role that is a member of farebox_service"
+            )
+        }
+    }
+
+    private static func importPrices(
+        _ path: String?,
+        _ database: Database,
+        _ log: Log
+    ) async throws {
+        guard let path else { return }
+        let file = try PriceFile.read(path, format: nil)
+        let publication = try await PriceBook(database).publish(file.sheet)
+        if publication.outcome == .published {
+            log.info(
+                "published prices",
+                [
+                    "version": .number(publication.header.version.number),
+                    "models": .number(Int64(file.sheet.models.count)),
+                    "effective_at": .text(publication.header.effectiveAt.description),
+                ]
+            )
+        }
+    }
+
+    private static func endInterruptedCalls(
+        _ journal: Journal,
+        _ log: Log,
+        at now: Instant
+    ) async throws {
+        let report = try await InterruptedCalls.end(in: journal, at: now)
+        guard report.count + report.unreadable > 0 else { return }
+        log.warning(
+            "ended calls that an earlier process left",
+            [
+                "calls": .number(Int64(report.count)),
+                "unreadable": .number(Int64(report.unreadable)),
+                "loss_at_most": .text(report.lossBound.description),
+            ]
+        )
+    }
+
+    private static func servers(
+        _ options: ServeOptions,
+        _ loops: LoopsRunner,
+        _ services: GatewayServices
+    ) throws -> [HTTPServer] {
+        var limits = HTTPLimits()
+        limits.connectionsMax = options.configuration.gateway.limits.connectionsMax
+        limits.bodyBytesMax = options.configuration.gateway.limits.bodyBytesMax
+        // A port that the kernel chooses is shared by handing one loop's choice to the others.
+        return loops.members.prefix(options.listen.port == 0 ? 1 : loops.members.count)
+            .map { member in
+                let gateway = Gateway(services: services, loop: member.loop, curl: member.curl)
+                return HTTPServer(
+                    loop: member.loop,
+                    address: options.listen,
+                    reusePort: true,
+                    limits: limits,
+                    handler: { request, exchange in await gateway.handle(request, exchange) }
+                )
+            }
+    }
+}

@@ -1,0 +1,78 @@
+import Ingress
+import Journal
+import Ledger
+import Schema
+
+/// Joins the escrow's registration with the journal that remembers it.
+enum InstanceRegistration {
+    static func service(
+        escrow: Escrow,
+        authority: any LeaseAuthority,
+        journal: Journal,
+        label: String,
+        readiness: InstanceReadiness,
+        log: Log
+    ) -> EscrowService {
+        EscrowService(
+            escrow: escrow,
+            authority: authority,
+            instance: InstanceID(high: journal.instance.high, low: journal.instance.low),
+            label: label,
+            nonces: JournalNonces(journal: journal),
+            report: { notice in report(notice, readiness, log) }
+        )
+    }
+
+    private static func report(_ notice: EscrowNotice, _ readiness: InstanceReadiness, _ log: Log) {
+        switch notice {
+        case .registered: break
+        case .superseded:
+            readiness.set(.superseded, to: true)
+            log.error("another process has taken this instance's identity: admitting nothing")
+        case .heartbeatFailed(let error):
+            log.warning("a heartbeat failed", ["error": .text("\(error)")])
+        case .operationRejected(let account, let error):
+            log.error(
+                "a lease operation was rejected",
+                ["account": .text("\(account)"), "error": .text("\(error)")]
+            )
+        case .drainIncomplete(let holdings):
+            log.error(
+                "the drain ended with money still held",
+                [
+                    "held": .text(holdings.held.description),
+                    "unshipped": .text(holdings.unshipped.description),
+                ]
+            )
+        }
+    }
+}
+
+/// The nonces of an instance's registrations, as its journal keeps them.
+private struct JournalNonces: EscrowNonces {
+    let journal: Journal
+
+    func begin(_ fresh: Nonce) async throws(LedgerError) -> [Nonce?] {
+        do {
+            let registration = try await journal.beginRegistration(
+                RegistrationNonce(high: fresh.high, low: fresh.low)
+            )
+            return registration.expectedNonces.map { nonce in
+                nonce.map { Nonce(high: $0.high, low: $0.low) }
+            }
+        } catch {
+            throw LedgerError(.unavailable, "the journal: \(error)")
+        }
+    }
+
+    func confirm(_ fresh: Nonce, epoch: Int64) async throws(LedgerError) {
+        do {
+            try await journal.confirmRegistration(
+                RegistrationNonce(high: fresh.high, low: fresh.low),
+                epoch: epoch
+            )
+        } catch {
+            throw LedgerError(.unavailable, "the journal: \(error)")
+        }
+    }
+}
