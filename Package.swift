@@ -76,10 +76,20 @@ let targets: [Target] = [
 
     // What the tests of several modules share: a throwaway database.
     .target(
-        name: "TestSupport", dependencies: ["Postgres"], path: "Tests/TestSupport",
-        swiftSettings: settings),
+        name: "TestSupport",
+        dependencies: ["Postgres"],
+        path: "Tests/TestSupport",
+        swiftSettings: settings
+    ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
+    tests("Ingress", "Formats", "Schema"),
+    .testTarget(
+        name: "FareboxTests",
+        dependencies: ["farebox", "Ingress", "Billing", "Schema"],
+        swiftSettings: settings
+    ),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
     tests("Billing", "Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("Postgres", "TestSupport"),
     tests("Digest"),
@@ -94,9 +104,12 @@ let targets: [Target] = [
 // them: `scripts/fuzz` does.
 func fuzzer(_ name: String, at path: String, _ dependencies: Target.Dependency...) -> Target {
     .executableTarget(
-        name: "fuzz-\(name)", dependencies: dependencies, path: "Fuzz/\(path)",
+        name: "fuzz-\(name)",
+        dependencies: dependencies,
+        path: "Fuzz/\(path)",
         exclude: ["corpus", "dictionary"],
-        swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])])
+        swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+    )
 }
 
 let fuzzers =
