@@ -4,6 +4,7 @@
 #   . scripts/lib/postgres.sh
 #   farebox_postgres_start DIR [throwaway]    makes the cluster in DIR if needed, starts it, exports
 #                                             where it is; "throwaway" trades its durability for speed
+#   farebox_postgres_home DIR                 prints DIR, or a place instead that the server can reach
 #   farebox_postgres_stop DIR                 stops it; its data stay in DIR
 #
 # Exported: PGHOST, PGPORT, PGDATABASE and PGUSER for psql as the superuser, by the socket;
@@ -46,6 +47,18 @@ farebox_postgres_stop() {
         . "$_fb_dir/address"
         # Only what mktemp made for it.
         case $_fb_socket in /tmp/farebox-pg.*) rmdir "$_fb_socket" 2>/dev/null || : ;; esac
+    fi
+}
+
+# farebox_postgres_home DIR: prints DIR, or for root a place of its own under /var/lib when the
+# cluster's user could not reach DIR, as in a checkout under /root.
+farebox_postgres_home() {
+    _farebox_postgres_find || return 1
+    mkdir -p "$1" || return 1
+    if [ -z "$_fb_user" ] || _farebox_postgres_as test -x "$1"; then
+        echo "$1"
+    else
+        echo "/var/lib/farebox-$(printf %s "$1" | cksum | cut -d ' ' -f 1)"
     fi
 }
 
@@ -135,7 +148,8 @@ _fb_detached='for fd in /proc/self/fd/*; do
 done
 exec "$@"'
 
-# Starts the server on a free port; ports are tried, because asking first would be a race.
+# Starts the server on a free port, the one of last time if it can be had, so that URLs outlive a
+# restart; ports are tried, because asking first would be a race.
 _farebox_postgres_launch() {
     _fb_socket=$_fb_dir/socket
     # The address of a socket has 107 characters, with /.s.PGSQL.12345 at its end.
@@ -144,14 +158,19 @@ _farebox_postgres_launch() {
     if [ -n "$_fb_user" ]; then chown "$_fb_user" "$_fb_socket"; fi
     _fb_fsync=on
     if [ "$_fb_mode" = throwaway ]; then _fb_fsync=off; fi
+    _fb_port=
+    if [ -e "$_fb_dir/address" ]; then
+        _fb_port=$(sed -n 's/^_fb_port=//p' "$_fb_dir/address")
+    fi
     for _fb_attempt in 1 2 3 4 5 6 7 8; do
-        _fb_port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+        : "${_fb_port:=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))}"
         if _farebox_postgres_as bash -c "$_fb_detached" bash \
             "$_fb_bin/pg_ctl" -D "$_fb_dir/data" -l "$_fb_dir/log" -w -t 60 \
             -o "-p $_fb_port -k '$_fb_socket' -c fsync=$_fb_fsync" start >/dev/null 2>&1; then
             printf "_fb_socket='%s'\n_fb_port=%s\n" "$_fb_socket" "$_fb_port" >"$_fb_dir/address"
             return 0
         fi
+        _fb_port=
     done
     echo "postgres: the server does not start; the end of $_fb_dir/log:" >&2
     tail -n 20 "$_fb_dir/log" >&2
