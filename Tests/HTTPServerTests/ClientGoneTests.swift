@@ -24,9 +24,9 @@ import Testing
             { server in
                 let client = try server.connect()
                 try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                try await server.eventually("it runs") { server.statistics.requests == 1 }
+                try await eventually("it runs") { server.statistics.requests == 1 }
                 client.close()
-                try await server.eventually("both notices come") {
+                try await eventually("both notices come") {
                     notices.value == ["first", "second"]
                 }
             }
@@ -92,9 +92,9 @@ import Testing
             { server in
                 let client = try server.connect()
                 try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                try await server.eventually("it runs") { server.statistics.requests == 1 }
+                try await eventually("it runs") { server.statistics.requests == 1 }
                 client.reset()
-                try await server.eventually("the handler goes on") { outcome.value == "went on" }
+                try await eventually("the handler goes on") { outcome.value == "went on" }
             }
         )
     }
@@ -112,9 +112,9 @@ import Testing
             { server in
                 let client = try server.connect()
                 try client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
-                try await server.eventually("it runs") { server.statistics.requests == 1 }
+                try await eventually("it runs") { server.statistics.requests == 1 }
                 client.close()
-                try await server.eventually("it fails") { failure.value == .clientGone }
+                try await eventually("it fails") { failure.value == .clientGone }
             }
         )
     }
@@ -176,7 +176,7 @@ import Testing
             { server in
                 let client = try server.connect(receiveBufferBytes: 4_096)
                 try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                try await server.eventually("it is cut") { isCut.value }
+                try await eventually("it is cut") { isCut.value }
                 #expect(server.statistics.openConnections == 0)
                 withExtendedLifetime(client) {}
             }
@@ -198,8 +198,8 @@ import Testing
             { server in
                 let client = try server.connect(receiveBufferBytes: 4_096)
                 try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                try await server.eventually("it is served") { server.statistics.requests == 1 }
-                try await server.eventually("it is cut") { server.statistics.openConnections == 0 }
+                try await eventually("it is served") { server.statistics.requests == 1 }
+                try await eventually("it is cut") { server.statistics.openConnections == 0 }
                 withExtendedLifetime(client) {}
             }
         )

@@ -309,7 +309,7 @@ import Testing
             }
             #expect(server.statistics.openConnections == 1_000)
             for client in clients { client.close() }
-            try await server.eventually("closed connections go") {
+            try await eventually("closed connections go") {
                 server.statistics.openConnections == 0
             }
         }

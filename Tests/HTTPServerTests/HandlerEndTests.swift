@@ -57,8 +57,8 @@ import Testing
         let streaming = try TestClient(to: server.boundAddress)
         try streaming.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         let idle = try TestClient(to: server.boundAddress)
-        while server.statistics.requests == 0 || server.statistics.openConnections < 2 {
-            try await Task.sleep(for: .milliseconds(1))
+        try await eventually("both are connected") {
+            server.statistics.requests == 1 && server.statistics.openConnections == 2
         }
         // On the loop, because the blocking client may hold the pool's threads.
         let stop = loop.spawn { await server.stop(by: .now + .seconds(20)) }
@@ -66,7 +66,9 @@ import Testing
         #expect(throws: SystemError(call: "connect", code: ECONNREFUSED)) {
             try TestClient(to: server.boundAddress)
         }
-        #expect(server.statistics.openConnections == 1)
+        try await eventually("only the stream is left") {
+            server.statistics.openConnections == 1
+        }
         gate.update { $0 = true }
         let response = try streaming.readResponse()
         #expect(response.text == "ab")
@@ -86,8 +88,8 @@ import Testing
         let client = try TestClient(to: server.boundAddress)
         try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         let idle = try TestClient(to: server.boundAddress)
-        while server.statistics.requests == 0 || server.statistics.openConnections < 2 {
-            try await Task.sleep(for: .milliseconds(1))
+        try await eventually("both are connected") {
+            server.statistics.requests == 1 && server.statistics.openConnections == 2
         }
         // On the loop, because the blocking client may hold the pool's threads.
         let stop = loop.spawn { await server.stop(by: .now + .seconds(20)) }
@@ -108,10 +110,10 @@ import Testing
         }
         let client = try TestClient(to: server.boundAddress)
         try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        while server.statistics.requests == 0 { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually("it runs") { server.statistics.requests == 1 }
         await server.stop(by: .now + .milliseconds(30))
         #expect(server.statistics.openConnections == 0)
-        while ending.value == "" { try await Task.sleep(for: .milliseconds(1)) }
+        try await eventually("the handler ends") { ending.value != "" }
         #expect(ending.value == "cancelled")
         #expect(try !client.readResponse().isWhole)
         await loop.stop()

@@ -179,7 +179,7 @@ import Testing
             { server in
                 let busy = try server.connect()
                 try busy.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
-                try await server.eventually("the first runs") { server.statistics.requests == 1 }
+                try await eventually("the first runs") { server.statistics.requests == 1 }
                 // The second is idle when the count reaches the limit, and makes room.
                 let idle = try server.connect()
                 #expect(try idle.isAtEnd())

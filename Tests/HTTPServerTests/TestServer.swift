@@ -51,18 +51,18 @@ struct TestServer {
             receiveBufferBytes: receiveBufferBytes
         )
     }
+}
 
-    /// Polls until the condition holds; a test that waits in vain fails.
-    func eventually(
-        _ what: Comment,
-        _ condition: () -> Bool,
-        at location: SourceLocation = #_sourceLocation
-    ) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
-        while !condition() {
-            try #require(.now < deadline, what, sourceLocation: location)
-            try await Task.sleep(for: .milliseconds(2))
-        }
+/// Polls until the condition holds; a test that waits in vain fails.
+func eventually(
+    _ what: Comment,
+    at location: SourceLocation = #_sourceLocation,
+    _ condition: () -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + .seconds(20)
+    while !condition() {
+        try #require(.now < deadline, what, sourceLocation: location)
+        try await Task.sleep(for: .milliseconds(2))
     }
 }
 
