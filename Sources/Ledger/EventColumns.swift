@@ -114,14 +114,19 @@ struct EventColumns {
                 context_threshold, \(Self.countColumns), latency_ms, first_byte_ms, status,
                 outcome, usage_source, price_version, hold_pico, charge_pico, from_lease_pico,
                 excess_pico, upstream_cost_pico, data, recorded_at)
-            SELECT *, statement_timestamp() FROM unnest(\(account), \(version), \(id), \(kind),
-                \(occurredAt), \(amount), \(contentHash), \(currency), \(request), \(lease),
-                \(key), \(project), \(admittedAt), \(model), \(upstream), \(upstreamModel),
-                \(endpoint), \(streamed), \(serviceTier), \(contextThreshold), \(counts[0]),
-                \(counts[1]), \(counts[2]), \(counts[3]), \(counts[4]), \(counts[5]),
-                \(counts[6]), \(counts[7]), \(counts[8]), \(counts[9]), \(latency), \(firstByte),
-                \(status), \(outcome), \(source), \(priceVersion), \(hold), \(charge),
-                \(fromLease), \(excess), \(upstreamCost), \(data))
+            SELECT unnest(\(account)), unnest(\(version)), unnest(\(id)), unnest(\(kind)),
+                unnest(\(occurredAt)), unnest(\(amount)), unnest(\(contentHash)),
+                unnest(\(currency)), unnest(\(request)), unnest(\(lease)), unnest(\(key)),
+                unnest(\(project)), unnest(\(admittedAt)), unnest(\(model)), unnest(\(upstream)),
+                unnest(\(upstreamModel)), unnest(\(endpoint)), unnest(\(streamed)),
+                unnest(\(serviceTier)), unnest(\(contextThreshold)), unnest(\(counts[0])),
+                unnest(\(counts[1])), unnest(\(counts[2])), unnest(\(counts[3])),
+                unnest(\(counts[4])), unnest(\(counts[5])), unnest(\(counts[6])),
+                unnest(\(counts[7])), unnest(\(counts[8])), unnest(\(counts[9])),
+                unnest(\(latency)), unnest(\(firstByte)), unnest(\(status)), unnest(\(outcome)),
+                unnest(\(source)), unnest(\(priceVersion)), unnest(\(hold)), unnest(\(charge)),
+                unnest(\(fromLease)), unnest(\(excess)), unnest(\(upstreamCost)), unnest(\(data)),
+                statement_timestamp()
             """
         )
     }

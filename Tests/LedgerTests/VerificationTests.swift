@@ -12,7 +12,10 @@ struct VerificationTests {
         ("UPDATE events SET output_tokens = 1 WHERE version = 4", "I2", 4),
         ("UPDATE events SET model = 'other' WHERE version = 4", "I2", 4),
         ("UPDATE events SET occurred_at = occurred_at - interval '1s' WHERE version = 3", "I2", 3),
-        ("UPDATE events SET amount_pico = amount_pico + 1 WHERE version = 3", "I1", nil),
+        (
+            "UPDATE events SET amount_pico = amount_pico + 1, excess_pico = excess_pico + 1 WHERE version = 3",
+            "I1", nil
+        ),
         (
             "UPDATE events SET data = jsonb_set(data, '{reference}', '\"x\"') WHERE version = 1",
             "I2", 1
