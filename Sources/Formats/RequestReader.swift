@@ -128,11 +128,14 @@ struct ParameterTable {
 }
 
 extension JSONField {
-    /// Whether the value asks for nothing: null, false, or an empty array or object.
+    /// Whether the value asks for nothing: null, false, or an empty list.
+    ///
+    /// An empty object does ask: it takes every default.
     fileprivate var isVoid: Bool {
         switch value.kind {
         case .null, .boolean(false): true
-        case .array, .object:
+        case .object: false
+        case .array:
             name.bytes[value.range].dropFirst().dropLast().allSatisfy {
                 $0 == 0x20 || (0x09...0x0d).contains($0)
             }

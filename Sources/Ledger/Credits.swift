@@ -162,13 +162,14 @@ package struct Credits: Sendable {
             key: idempotencyKey,
             content: [amount.description, reason, adjustment.isForced ? "forced" : nil]
         )
-        let body = EventBody.creditAdjusted(CreditAdjusted(amount: amount, reason: reason))
-        return try await append(
-            Forcible(body: body, isForced: adjustment.isForced),
-            to: adjustment.account,
-            at: instant,
-            command
+        let change = BalanceChange(
+            body: .creditAdjusted(CreditAdjusted(amount: amount, reason: reason)),
+            isForced: adjustment.isForced,
+            slug: adjustment.account,
+            instant: instant,
+            command: command
         )
+        return try await database.ledgerCommand { session in try change.append(session) }
     }
 
     /// Sets how far below zero the balance may go.
@@ -177,51 +178,59 @@ package struct Credits: Sendable {
     package func setLimit(
         _ account: String,
         to limit: Pico,
-        at instant: Instant,
-        idempotencyKey: String? = nil
+        at instant: Instant
     ) async throws(LedgerError) -> AccountSummary {
-        let command = IdempotentCommand(
-            "credit limit",
-            key: idempotencyKey,
-            content: [limit.description]
+        let change = BalanceChange(
+            body: .creditLimitSet(CreditLimitSet(limit: limit)),
+            isForced: true,
+            slug: account,
+            instant: instant,
+            command: IdempotentCommand("credit limit", key: nil, content: [limit.description])
         )
-        let body = EventBody.creditLimitSet(CreditLimitSet(limit: limit))
-        return try await append(
-            Forcible(body: body, isForced: true),
-            to: account,
-            at: instant,
-            command
-        )
+        return try await database.ledgerCommand { session in try change.append(session) }
+    }
+}
+
+/// A change of the balance or its limit by hand.
+///
+/// Its transaction is a plain function of a session, so that an attempt can be repeated as it was.
+private struct BalanceChange: Sendable {
+    let body: EventBody
+    let isForced: Bool
+    let slug: String
+    let instant: Instant
+    let command: IdempotentCommand
+    /// Minted once, so that an attempt whose answer was lost is recognised.
+    let id: EventID
+
+    init(
+        body: EventBody,
+        isForced: Bool,
+        slug: String,
+        instant: Instant,
+        command: IdempotentCommand
+    ) {
+        self.body = body
+        self.isForced = isForced
+        self.slug = slug
+        self.instant = instant
+        self.command = command
+        id = EventID.make(at: instant)
     }
 
-    private struct Forcible: Sendable {
-        let body: EventBody
-        let isForced: Bool
-    }
-
-    private func append(
-        _ change: Forcible,
-        to slug: String,
-        at instant: Instant,
-        _ command: IdempotentCommand
-    ) async throws(LedgerError) -> AccountSummary {
-        let id = EventID.make(at: instant)
-        return try await database.ledgerCommand { session in
-            let account = try AccountSummary.lock(slug: slug, session)
-            if try command.recorded(for: account.id, session) != nil { return account }
-            let known = try session.execute(
-                """
-                SELECT FROM events WHERE account_id = \(account.id) AND event_id = \(id)
-                """
-            )
-            // The event of an attempt whose answer was lost: it was covered then.
-            if !known.isEmpty { return account }
-            if !change.isForced { try requireCover(for: change.body, account) }
-            let event = Event(account: account.id, id: id, occurredAt: instant, body: change.body)
-            _ = try AppendTransaction(session).runOne(event)
-            try command.record(UUIDBytes(id), for: account.id, session)
-            return try AccountSummary.read(slug: slug, session)
-        }
+    func append(_ session: Session) throws -> AccountSummary {
+        let account = try AccountSummary.lock(slug: slug, session)
+        if try command.recorded(for: account.id, session) != nil { return account }
+        let known = try session.execute(
+            "SELECT FROM events WHERE account_id = \(account.id) AND event_id = \(id)"
+        )
+        // The event of an attempt whose answer was lost: it was covered then.
+        if !known.isEmpty { return account }
+        if !isForced { try requireCover(for: body, account) }
+        let event = Event(account: account.id, id: id, occurredAt: instant, body: body)
+        _ = try AppendTransaction(session).runOne(event)
+        try command.record(UUIDBytes(id), for: account.id, session)
+        return try AccountSummary.read(slug: slug, session)
     }
 }
 

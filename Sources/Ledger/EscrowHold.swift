@@ -13,9 +13,6 @@ package struct EscrowHold: Hashable, Sendable {
 }
 
 /// What is to be held for a call.
-///
-/// A value of its own, not a list of parameters: Swift 6.3 on x86-64 corrupts the stack where an
-/// asynchronous function with 128-bit arguments has more of them than fit into registers.
 package struct EscrowRequest: Hashable, Sendable {
     package let account: AccountID
     /// An upper bound of the whole call.

@@ -5,11 +5,17 @@
 /// it, because every amount that enters is bounded (`chargeMax`, `balanceMax`) and `Int128` has
 /// room for 2⁶³ of the largest charges.
 package struct Pico: Hashable, Comparable, Sendable {
-    package let units: Int128
+    // Two words and not one `Int128`: Swift 6.3 on x86-64 corrupts the stack in asynchronous
+    // functions whose 128-bit arguments, with the others, do not fit into registers.
+    private let high: Int64
+    private let low: UInt64
 
     package init(_ units: Int128) {
-        self.units = units
+        high = Int64(truncatingIfNeeded: units >> 64)
+        low = UInt64(truncatingIfNeeded: units)
     }
+
+    package var units: Int128 { Int128(high) << 64 | Int128(low) }
 
     package static let zero = Pico(0)
 

@@ -193,7 +193,24 @@ class Installation:
         self.run("account", "create", slug)
         if credit != "0":
             self.run("credit", "grant", slug, credit, "--idempotency-key", f"seed-{slug}")
-        return self.json("key", "create", slug)["secret"]
+        secret = self.json("key", "create", slug)["secret"]
+        if self.process:
+            self.await_key(secret)
+        return secret
+
+    def await_key(self, secret):
+        """A running instance learns of a new key within moments, not at once."""
+
+        def is_known():
+            request = urllib.request.Request(
+                f"{self.url}/v1/models", headers={"authorization": f"Bearer {secret}"})
+            try:
+                with urllib.request.urlopen(request, timeout=5) as answer:
+                    return answer.status == 200
+            except OSError:
+                return False
+
+        wait_until(is_known, 5, "a new key")
 
     def start(self, *options):
         self.process = Process(

@@ -107,7 +107,9 @@ def test_prices_are_imported_once_and_previewed(ledger):
     assert once != before
     ledger.run("price", "import", fixture, "--format", "litellm")
     assert ledger.run("price", "list") == once
-    assert "gpt-4o" in ledger.run("price", "list", "--model", "gpt-4o*")
+    # It takes effect a minute after its publication, for the currency had prices before.
+    later = ("--at", "2100-01-01")
+    assert "gpt-4o" in ledger.run("price", "list", "--model", "gpt-4o*", *later)
 
 
 def test_a_configuration_is_checked_as_a_whole(ledger):

@@ -22,7 +22,7 @@ def test_a_key_is_bound_to_its_models_and_cap(served):
     served.account("bound", "1")
     made = served.json(
         "key", "create", "bound", "--models", "demo-exact", "--max-output-tokens", "3")
-    wait_until(lambda: get(served.url, "/v1/credits", made["secret"]).status == 200, 5, "the key")
+    served.await_key(made["secret"])
     assert post(served.url, PATH, made["secret"], chat("demo-small")).status == 403
     answer = post(served.url, PATH, made["secret"], chat("demo-exact", max_tokens=10))
     assert answer.status == 200
@@ -49,7 +49,6 @@ def test_a_suspended_account_is_refused_until_it_is_resumed(served):
 
 def test_credits_are_shown_to_the_key(served):
     secret = served.account("credits", "2.5")
-    wait_until(lambda: get(served.url, "/v1/credits", secret).status == 200, 5, "the key")
     shown = get(served.url, "/v1/credits", secret).json()
     assert shown == {
         "currency": "USD", "balance": "2.50", "held": "0.00", "available": "2.50",
