@@ -31,8 +31,8 @@ struct AppendTransaction {
         let locked = try lockHeads(accounts)
         let present = try readPresent(batch)
         let leases = try readLeases(batch, present: present)
-        func decide(_ alreadyParked: Set<SHA256Digest>) -> (Append, [AppendOutcome]) {
-            var append = Append(
+        func decide(_ alreadyParked: Set<SHA256Digest>) -> (AppendDecision, [AppendOutcome]) {
+            var append = AppendDecision(
                 heads: locked.heads,
                 leases: leases,
                 present: present,
@@ -155,7 +155,7 @@ struct AppendTransaction {
         return Set(try rows.map { try $0.get("content_hash", as: SHA256Digest.self) })
     }
 
-    private func writeHeads(_ append: Append) throws {
+    private func writeHeads(_ append: AppendDecision) throws {
         let changed = append.changedHeads.compactMap { account in
             append.heads[account].map { (account, $0) }
         }
@@ -175,7 +175,7 @@ struct AppendTransaction {
         )
     }
 
-    private func writeLeases(_ append: Append) throws {
+    private func writeLeases(_ append: AppendDecision) throws {
         let changed = append.changedLeases.compactMap { key in
             append.leases[key].map { (key, $0) }
         }

@@ -32,7 +32,7 @@ package enum ParkReason: String, CaseIterable, Sendable {
 /// Holding later ones back would leave leases unsettled and refuse a paying customer for one bad
 /// record. What the parked event's lease had set aside moves to `reserved`, so that nobody else
 /// can spend it and the event can still be paid for when it is put right.
-struct Append {
+struct AppendDecision {
     /// How far ahead of the database's clock an event may be.
     static let aheadOfClockMax: Int64 = 24 * 3_600
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Ledger
 
 /// The decision alone, without a database.
-@Suite struct AppendTests {
+@Suite struct AppendDecisionTests {
     let account = AccountID(high: 1, low: 1)
     let lease = LeaseID(high: 2, low: 2)
     let now = Instant(microseconds: 1_800_000_000_000_000)
@@ -14,7 +14,7 @@ import Testing
         limit: Int128 = 0,
         lease figures: (granted: Int128, settled: Int128)? = nil,
         isOpen: Bool = true
-    ) -> Append {
+    ) -> AppendDecision {
         let remaining = figures.map { isOpen ? $0.granted - $0.settled : 0 } ?? 0
         let head = HeadSummary(
             version: 7,
@@ -33,10 +33,10 @@ import Testing
                 isOpen: isOpen
             )
         }
-        return Append(heads: [account: head], leases: leases, present: [:], now: now)
+        return AppendDecision(heads: [account: head], leases: leases, present: [:], now: now)
     }
 
-    private func add(_ event: Event, to append: inout Append) -> AppendOutcome {
+    private func add(_ event: Event, to append: inout AppendDecision) -> AppendOutcome {
         append.add(HashedEvent(event))
     }
 
