@@ -36,26 +36,23 @@ package final class Escrow: Sendable {
         shard(account).tryHold(account, want: want, now: .now)
     }
 
-    /// Holds `want`, or when credit runs short at least `least`, waiting for the database and
-    /// for running calls for no longer than `waitMax`.
+    /// Holds what is wanted, or when credit runs short at least the least of it, waiting for the
+    /// database and for running calls for no longer than the request says.
     ///
     /// Of two that wait the earlier is served first; a cancelled task stops waiting and holds
     /// nothing, unless its hold had been made already and is returned.
     package func hold(_ request: EscrowRequest) async throws(EscrowRefusal) -> EscrowHold {
+        let now = Moment.now
         let account = request.account
         let shard = shard(account)
-        let now = Moment.now
         if let hold = shard.tryHold(account, want: request.want, now: now) { return hold }
         let waiter = waiters.add(1, ordering: .relaxed).newValue
-        let deadline = now + (request.waitMax ?? settings.holdWaitMax)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: EscrowShard.Continuation) in
                 shard.wait(
                     waiter,
-                    for: account,
-                    want: request.want,
-                    least: request.least,
-                    deadline: deadline,
+                    for: request,
+                    deadline: now + (request.waitMax ?? settings.holdWaitMax),
                     now: now,
                     continuation: continuation
                 )

@@ -12,15 +12,15 @@ package struct EscrowHold: Hashable, Sendable {
     let serial: UInt64
 }
 
-/// What is to be held for a call.
+/// What a call asks of its account.
 package struct EscrowRequest: Hashable, Sendable {
-    package let account: AccountID
-    /// An upper bound of the whole call.
-    package let want: Pico
-    /// Less than this is of no use; at most `want`.
-    package let least: Pico
-    /// How long to wait for the database and for running calls; nil for the setting's.
-    package let waitMax: Duration?
+    package var account: AccountID
+    /// An upper bound of what the call can cost.
+    package var want: Pico
+    /// The least that is of use to it: above zero unless `want` is zero.
+    package var least: Pico
+    /// How long it may wait; nil for the settings' default.
+    package var waitMax: Duration?
 
     package init(_ account: AccountID, want: Pico, least: Pico, waitMax: Duration? = nil) {
         self.account = account
@@ -31,7 +31,7 @@ package struct EscrowRequest: Hashable, Sendable {
 }
 
 /// Why a call was not admitted, with the figures that show it.
-package struct EscrowRefusal: Error, Sendable, CustomStringConvertible {
+package struct EscrowRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Reason: Hashable, Sendable {
         /// The balance itself cannot cover the call, even with nothing running (402).
         case insufficient
@@ -45,35 +45,19 @@ package struct EscrowRefusal: Error, Sendable, CustomStringConvertible {
         case cancelled
     }
 
-    package var reason: Reason { figures.reason }
+    package let reason: Reason
     /// The balance as the database last said it; zero when it is not known.
-    package var balance: Pico { figures.balance }
+    package let balance: Pico
     /// What running calls and leases have set aside; zero when it is not known.
-    package var held: Pico { figures.held }
+    package let held: Pico
     /// The least that the call needs.
-    package var needed: Pico { figures.needed }
-
-    /// One word wide on purpose: with a typed error too wide for registers and arguments that
-    /// spill to the stack, an async function that suspends corrupts its caller (Swift 6.3,
-    /// x86-64).
-    private let figures: Figures
-
-    private final class Figures: Sendable {
-        let reason: Reason
-        let balance: Pico
-        let held: Pico
-        let needed: Pico
-
-        init(_ reason: Reason, balance: Pico, held: Pico, needed: Pico) {
-            self.reason = reason
-            self.balance = balance
-            self.held = held
-            self.needed = needed
-        }
-    }
+    package let needed: Pico
 
     package init(_ reason: Reason, balance: Pico, held: Pico, needed: Pico) {
-        figures = Figures(reason, balance: balance, held: held, needed: needed)
+        self.reason = reason
+        self.balance = balance
+        self.held = held
+        self.needed = needed
     }
 
     package var description: String {

@@ -69,20 +69,19 @@ final class EscrowShard: Sendable {
 
     func wait(
         _ waiter: UInt64,
-        for account: AccountID,
-        want: Pico,
-        least: Pico,
+        for request: EscrowRequest,
         deadline: ContinuousClock.Instant,
         now: ContinuousClock.Instant,
         continuation: Continuation
     ) {
+        let account = request.account
         let effects = state.withLock { state -> Effects? in
             guard let tenure = state.tenure else { return nil }
             state.continuations[waiter] = continuation
             let actions = state.books[account, default: freshBook(account)].wait(
                 waiter,
-                want: want,
-                least: least,
+                want: request.want,
+                least: request.least,
                 deadline: deadline,
                 now: now,
                 tenure: tenure
@@ -92,7 +91,12 @@ final class EscrowShard: Sendable {
         if let effects {
             perform(effects)
         } else {
-            let refusal = EscrowRefusal(.unavailable, balance: .zero, held: .zero, needed: least)
+            let refusal = EscrowRefusal(
+                .unavailable,
+                balance: .zero,
+                held: .zero,
+                needed: request.least
+            )
             continuation.resume(returning: .failure(refusal))
         }
     }

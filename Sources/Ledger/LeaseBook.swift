@@ -187,8 +187,11 @@ extension LeaseBook {
         return holdings
     }
 
-    /// The open lease's own figures; nil without a lease.
-    package var leaseFigures: (lease: LeaseID, granted: Pico, settled: Pico, available: Pico)? {
+    /// An open lease as its holder counts it.
+    package typealias Figures = (lease: LeaseID, granted: Pico, settled: Pico, available: Pico)
+
+    /// The open lease's figures; nil without one.
+    package var leaseFigures: Figures? {
         lease.map { ($0.id, $0.granted, $0.settled, $0.available) }
     }
 

@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: 0..<8)
     func `Delays losses doubles outages and closures break no rule and leave nothing held`(
         part: Int
-    ) {
+    ) async {
         var reasons: [String: Int] = [:]
         for seed in 0..<250 {
             var simulation = EscrowSimulation(
@@ -16,6 +16,8 @@ import Testing
                 faults: EscrowSimulation.Faults(),
                 settings: EscrowSettings()
             )
+            // Other tests run on the same few threads.
+            await Task.yield()
             simulation.run(for: .seconds(6), arrivals: 60)
             #expect(simulation.failures.isEmpty, "seed \(part * 250 + seed)")
             reasons.merge(simulation.refused) { $0 + $1 }
@@ -25,7 +27,9 @@ import Testing
     }
 
     @Test(arguments: 0..<4)
-    func `Without faults every refusal is true and no call is an operator's loss`(part: Int) {
+    func `Without faults every refusal is true and no call is an operator's loss`(
+        part: Int
+    ) async {
         for seed in 0..<125 {
             var simulation = EscrowSimulation(
                 seed: UInt64(10_000 + part * 125 + seed),
@@ -33,6 +37,7 @@ import Testing
                 faults: .none,
                 settings: EscrowSettings()
             )
+            await Task.yield()
             simulation.run(for: .seconds(6), arrivals: 80)
             #expect(simulation.failures.isEmpty, "seed \(10_000 + part * 125 + seed)")
             #expect(simulation.admitted > 0)
@@ -40,7 +45,7 @@ import Testing
     }
 
     @Test
-    func `Validity that runs out and returns never admits on a lease that was released`() {
+    func `Validity that runs out and returns never admits on a lease that was released`() async {
         var settings = EscrowSettings()
         settings.validity = .seconds(3)
         var reasons: [String: Int] = [:]
@@ -51,6 +56,7 @@ import Testing
                 faults: EscrowSimulation.Faults(),
                 settings: settings
             )
+            await Task.yield()
             simulation.run(for: .seconds(8), arrivals: 60)
             #expect(simulation.failures.isEmpty, "seed \(20_000 + seed)")
             reasons.merge(simulation.refused) { $0 + $1 }

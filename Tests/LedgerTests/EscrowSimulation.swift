@@ -134,20 +134,20 @@ struct EscrowSimulation {
 struct StepQueue {
     private struct Entry {
         let moment: ContinuousClock.Instant
-        let number: Int
-        let step: EscrowSimulation.Step
+        /// Its place in `steps`, which are too large to be moved about in the heap.
+        let index: Int
 
         func precedes(_ other: Entry) -> Bool {
-            moment == other.moment ? number < other.number : moment < other.moment
+            moment == other.moment ? index < other.index : moment < other.moment
         }
     }
 
     private var heap: [Entry] = []
-    private var count = 0
+    private var steps: [EscrowSimulation.Step] = []
 
     mutating func insert(_ step: EscrowSimulation.Step, at moment: ContinuousClock.Instant) {
-        count += 1
-        heap.append(Entry(moment: moment, number: count, step: step))
+        heap.append(Entry(moment: moment, index: steps.count))
+        steps.append(step)
         var child = heap.count - 1
         while child > 0, heap[child].precedes(heap[(child - 1) / 2]) {
             heap.swapAt(child, (child - 1) / 2)
@@ -158,15 +158,18 @@ struct StepQueue {
     mutating func removeFirst() -> (moment: ContinuousClock.Instant, EscrowSimulation.Step)? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
-        if heap.isEmpty { return (first.moment, first.step) }
+        if heap.isEmpty { return (first.moment, steps[first.index]) }
         heap[0] = last
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count {
-                if heap[child].precedes(heap[least]) { least = child }
+            if 2 * parent + 1 < heap.count, heap[2 * parent + 1].precedes(heap[least]) {
+                least = 2 * parent + 1
             }
-            if least == parent { return (first.moment, first.step) }
+            if 2 * parent + 2 < heap.count, heap[2 * parent + 2].precedes(heap[least]) {
+                least = 2 * parent + 2
+            }
+            if least == parent { return (first.moment, steps[first.index]) }
             heap.swapAt(least, parent)
             parent = least
         }

@@ -12,7 +12,8 @@ extension EscrowSimulation {
     mutating func check() {
         if let violation = model.violation { fail(violation) }
         if !faults.closesLeases, !faults.movesCredit, model.excess > .zero { fail("excess") }
-        for instance in instances { checkFigures(instance.book) }
+        for number in instances.indices { checkFigures(instances[number].book.leaseFigures) }
+        if waits.isEmpty { return }
         for (waiter, wait) in waits {
             var seen = wait
             seen.coverableMin = min(wait.coverableMin, coverable(wait.instance))
@@ -23,8 +24,8 @@ extension EscrowSimulation {
     }
 
     /// No lease has less in the database than its holder believes.
-    private mutating func checkFigures(_ book: LeaseBook) {
-        guard let figures = book.leaseFigures else { return }
+    private mutating func checkFigures(_ figures: LeaseBook.Figures?) {
+        guard let figures else { return }
         if figures.available < .zero { fail("more held than leased") }
         let lease = model.leases[figures.lease]
         if lease?.isOpen == false { return }
