@@ -1,6 +1,6 @@
 -- The rules of single columns are domains, and the table has few CHECKs of its own: PostgreSQL reads
 -- a table's CHECKs anew for every statement and partition, which had cost half of an append.
-CREATE DOMAIN sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN sha256_digest AS bytea CHECK (octet_length(VALUE) = 32);
 CREATE DOMAIN currency_code AS text CHECK (VALUE ~ '^[A-Z]{3}$');
 CREATE DOMAIN usage_count AS integer CHECK (VALUE >= 0);
 CREATE DOMAIN milliseconds AS bigint CHECK (VALUE >= 0);
@@ -28,7 +28,7 @@ CREATE TABLE events (
     -- The signed effect on the balance, in pico-units of the account's currency.
     amount_pico numeric(38,0) NOT NULL,
     -- SHA-256 of the canonical bytes of the event as its producer stated it.
-    content_hash sha256 NOT NULL,
+    content_hash sha256_digest NOT NULL,
 
     -- Usage: one admitted call.
     request_id uuid,

@@ -153,7 +153,7 @@ struct CommandTests {
         }
     }
 
-    @Test func `a key is found by its secret until it is revoked, and listeners are told`()
+    @Test func `a key is found by its secret until it is revoked`()
         async throws
     {
         try await LedgerFixture.run { ledger in

@@ -10,6 +10,7 @@ import TestSupport
 struct LedgerFixture: Sendable {
     let owner: Database
     let service: Database
+    let serviceURL: DatabaseURL
 
     var events: EventStore { EventStore(service) }
     var authority: PostgresLeaseAuthority { PostgresLeaseAuthority(service) }
@@ -28,7 +29,9 @@ struct LedgerFixture: Sendable {
             try await withPool(configuration) { owner in
                 _ = try await Migrator(directory: migrationsDirectory).migrate(owner)
                 try await withPool(service) { service in
-                    try await body(LedgerFixture(owner: owner, service: service))
+                    try await body(
+                        LedgerFixture(owner: owner, service: service, serviceURL: serviceURL)
+                    )
                 }
             }
         }
