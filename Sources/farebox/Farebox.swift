@@ -1,14 +1,32 @@
+import EventLoop
 import Glibc
 
 @main
 struct Farebox {
-    static func main() async {
+    /// Runs the command line, and parks the main thread until the command has ended.
+    ///
+    /// Not asynchronous: an asynchronous `main` hands the main thread to libdispatch, which waits
+    /// there with every signal unblocked. A server's signals are blocked here, before the first
+    /// other thread exists, so that all threads inherit it.
+    static func main() {
         let table = CommandTable(
             commands: ServeCommand.all + MigrateCommand.all + CheckConfigurationCommand.all
                 + DemoUpstreamCommand.all + AccountCommands.all + KeyCommands.all
                 + CreditCommands.all + PriceCommands.all + UsageCommand.all + ExplainCommand.all
                 + LedgerCommands.all
         )
-        exit(await table.run(Array(CommandLine.arguments.dropFirst())))
+        let words = Array(CommandLine.arguments.dropFirst())
+        var signals: SignalSource?
+        if table.servesUntilSignalled(words) {
+            do {
+                signals = try SignalSource()
+            } catch {
+                complain("\(error)")
+                exit(1)
+            }
+        }
+        let source = signals
+        Task { exit(await table.run(words, signals: source)) }
+        while true { pause() }
     }
 }

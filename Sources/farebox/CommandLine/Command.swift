@@ -17,6 +17,8 @@ struct Command: Sendable {
     let summary: String
     var arguments: [Argument] = []
     var options: [Option] = []
+    /// Whether it serves until a signal ends it, and so takes the signals for itself.
+    var servesUntilSignalled = false
     let run: @Sendable (Invocation) async throws -> CommandResult
 
     /// `account create SLUG [--name TEXT]`

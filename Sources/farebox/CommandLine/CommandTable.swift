@@ -1,9 +1,11 @@
+import EventLoop
+
 /// Every command, found by its words.
 struct CommandTable {
     let commands: [Command]
 
     /// Runs a command line and returns the exit code: 0 done, 1 refused or failed, 2 usage.
-    func run(_ words: [String]) async -> Int32 {
+    func run(_ words: [String], signals: SignalSource?) async -> Int32 {
         if words.isEmpty || words == ["--help"] || words == ["-h"] || words == ["help"] {
             say(overview)
             return words.isEmpty ? 2 : 0
@@ -13,7 +15,7 @@ struct CommandTable {
         }
         do {
             let (command, rest) = try find(words)
-            let invocation = try Invocation(command, rest)
+            let invocation = try Invocation(command, rest, signals: signals)
             let result = try await command.run(invocation)
             if invocation.isJSON {
                 for node in result.json { say(node.line) }
@@ -31,6 +33,11 @@ struct CommandTable {
             complain("\(error)")
             return 1
         }
+    }
+
+    /// Whether the command line names a command that serves until a signal ends it.
+    func servesUntilSignalled(_ words: [String]) -> Bool {
+        (try? find(words))?.0.servesUntilSignalled ?? false
     }
 
     private func find(_ words: [String]) throws -> (Command, ArraySlice<String>) {

@@ -1,14 +1,21 @@
+import EventLoop
 import Schema
 
 /// A command line, matched against its command.
 struct Invocation: Sendable {
     let isJSON: Bool
+    /// The process's signals, for a command that serves until one comes.
+    let signals: SignalSource?
     private let command: Command
     private let arguments: [String]
     private let values: [String: String]
 
     /// Throws `UsageError` for what the command does not know, a missing value or argument.
-    init(_ command: Command, _ words: some Collection<String>) throws {
+    init(
+        _ command: Command,
+        _ words: some Collection<String>,
+        signals: SignalSource? = nil
+    ) throws {
         var arguments: [String] = []
         var values: [String: String] = [:]
         var rest = words[...]
@@ -42,6 +49,7 @@ struct Invocation: Sendable {
             throw UsageError("\"\(arguments[command.arguments.count])\" is one argument too many")
         }
         self.command = command
+        self.signals = signals
         self.arguments = arguments
         self.values = values
         isJSON = values["--json"] != nil

@@ -13,12 +13,13 @@ enum DemoUpstreamCommand {
                 .value("--chunk-ms", "N", "how long a stream waits between its chunks"),
                 .value("--words", "N", "the words of an answer; 32 by default"),
             ],
+            servesUntilSignalled: true,
             run: run
         )
     ]
 
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
-        let signals = try SignalSource()
+        guard let signals = invocation.signals else { throw UsageError("it needs signals") }
         var behaviour = DemoUpstream.Behaviour()
         if let delay = try invocation.integer(option: "--delay-ms", in: 0...3_600_000) {
             behaviour.delay = .milliseconds(delay)

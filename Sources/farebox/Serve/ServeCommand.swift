@@ -16,12 +16,13 @@ enum ServeCommand {
                 .value("--loops", "N", "event loops; by default one a processor"),
                 .database,
             ],
+            servesUntilSignalled: true,
             run: run
         )
     ]
 
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
-        let signals = try SignalSource()
+        guard let signals = invocation.signals else { throw UsageError("serve needs signals") }
         let options = try ServeOptions(invocation, Settings.current)
         let log = options.log
         let instance = try await Instance(options)
