@@ -26,7 +26,8 @@ struct Farebox {
             }
         }
         let source = signals
-        Task { exit(await table.run(words, signals: source)) }
+        // Detached, for the main actor is the thread that is parked below.
+        Task.detached { exit(await table.run(words, signals: source)) }
         while true { pause() }
     }
 }
