@@ -183,8 +183,9 @@ struct AnswerRelay {
         return nil
     }
 
-    /// Writes to the client, beginning its response with the first bytes, and waits while it is
-    /// slow. A client that has left is written to no more.
+    /// Writes to the client and waits while it is slow.
+    ///
+    /// The first bytes begin its response. A client that has left is written to no more.
     private func send(_ output: [UInt8]) async {
         guard !output.isEmpty, !exchange.isClientGone else { return }
         do {

@@ -6,7 +6,7 @@ import HTTPServer
 import Ledger
 import Schema
 
-/// The life of a call, phase by phase:
+/// The life of a call, phase by phase.
 ///
 /// accept → authenticate → parse → route → quote → admit → forward → relay → meter → settle.
 ///

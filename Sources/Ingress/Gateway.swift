@@ -17,7 +17,9 @@ package final class Gateway: Sendable {
         self.curl = curl
     }
 
-    /// Answers one request. Whatever happens, the exchange is ended when this returns.
+    /// Answers one request.
+    ///
+    /// Whatever happens, the exchange is ended when this returns.
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         let id = RequestID.make(at: services.now())
         do {

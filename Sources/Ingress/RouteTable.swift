@@ -1,7 +1,9 @@
 import Formats
 import Schema
 
-/// Every public route. What is not here is not served, so nothing reaches an upstream unmetered.
+/// Every public route.
+///
+/// What is not here is not served, so nothing reaches an upstream unmetered.
 package enum Route: Hashable, Sendable {
     /// Reaches an upstream: authenticated, admitted, metered and settled.
     case call(Endpoint)

@@ -52,7 +52,9 @@ package final class Settlement: Sendable {
         }
     }
 
-    /// Writes the call's end; durable on return. The hold is turned into the charge.
+    /// Writes the call's end; durable on return.
+    ///
+    /// The hold is turned into the charge.
     func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
         let event = Event(
             account: admitted.caller.account.id,

@@ -169,12 +169,12 @@ class Installation:
             json.dumps({"upstreams": upstreams, "models": models, **more}, indent=2)
         )
 
-    def configure_demo(self, demo_url, **more):
-        """The demo upstream in both formats, with the models of prices.json."""
+    def configure_demo(self, demo_url, messages_url=None, **more):
+        """An upstream in both formats, with the models of prices.json."""
         self.configure(
             {
                 "chat": {"format": "openai", "baseURL": f"{demo_url}/v1"},
-                "messages": {"format": "anthropic", "baseURL": demo_url},
+                "messages": {"format": "anthropic", "baseURL": messages_url or demo_url},
             },
             {
                 **{name: {"routes": [{"upstream": "chat"}]} for name in CHAT_MODELS},

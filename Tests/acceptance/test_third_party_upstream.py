@@ -54,7 +54,8 @@ def usage_events(installation, account):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_its_answers_are_charged_by_its_own_usage(fresh, mock, stream):
-    fresh.configure_demo(mock())
+    upstream = mock()
+    fresh.configure_demo(upstream, messages_url=f"{upstream}/anthropic")
     key = fresh.account("mocked", "5")
     url = fresh.start()
     body = chat("demo-small", stream=stream, max_tokens=64)

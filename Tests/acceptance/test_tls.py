@@ -28,7 +28,8 @@ def behind_nginx(fresh, tmp_path):
         for name, installation in (("farebox-1:8080", fresh), ("farebox-2:8080", second)):
             assert name in text
             text = text.replace(name, installation.url.removeprefix("http://"))
-        text = text.replace("/etc/nginx/tls", str(tmp_path / "tls")).replace("/tmp/", f"{tmp_path}/")
+        text = text.replace("/tmp/", f"{tmp_path}/")
+        text = text.replace("/etc/nginx/tls", str(tmp_path / "tls"))
         port = 20_000 + time.time_ns() % 20_000
         text = text.replace("listen 8443", f"listen 127.0.0.1:{port}")
         (tmp_path / "nginx.conf").write_text(text)

@@ -21,7 +21,7 @@ struct Command: Sendable {
     var servesUntilSignalled = false
     let run: @Sendable (Invocation) async throws -> CommandResult
 
-    /// `account create SLUG [--name TEXT]`
+    /// How it is written: `account create SLUG [--name TEXT]`.
     var synopsis: String {
         let positional = arguments.map { $0.isOptional ? "[\($0.name)]" : $0.name }
         let optional = options.map { option in
