@@ -115,7 +115,7 @@ import Testing
             ),
             (
                 #"[{"content":[{"type":"input_audio","input_audio":{}}]}]"#,
-                "messages[0].content[0].type", "unsupported_parameter"
+                "messages[0].content[0].input_audio", "unsupported_parameter"
             ),
             (
                 #"[{"content":[{"type":"file","file":{"file_id":"f"}}]}]"#,
