@@ -58,8 +58,9 @@ import Testing
     @Test func `Stale events never reach a successor with the same descriptor number`()
         async throws
     {
-        // Two pipes are ready in one batch. The first handler closes the other pipe and registers
-        // a new, silent one, which gets the same descriptor number and the same slot.
+        // Two pipes are ready in one batch. The first handler puts a new, silent pipe in the place
+        // of the other, with the same descriptor number and the same slot. `dup2` closes and
+        // reuses the number in one step, so that no other thread can take it in between.
         let loop = try startedLoop()
         let strayCalls = Atomic(0)
         let wasReused = Shared(false)
@@ -81,12 +82,13 @@ import Testing
                                 loop.deregister(registration)
                             }
                         }
-                        close(pipes[other].reader)
-                        guard let fresh = try? pipePair() else { return }
-                        wasReused.update { $0 = fresh.reader == pipes[other].reader }
-                        _ = try? loop.register(fresh.reader, for: .read) { _ in
+                        let number = pipes[other].reader
+                        guard let fresh = try? pipePair(), dup2(fresh.reader, number) == number
+                        else { return }
+                        let registration = try? loop.register(number, for: .read) { _ in
                             strayCalls.wrappingAdd(1, ordering: .relaxed)
                         }
+                        wasReused.update { $0 = registration != nil }
                     }
                 }
                 for pipe in pipes { _ = write(pipe.writer, "x", 1) }
