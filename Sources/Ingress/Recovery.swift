@@ -25,33 +25,37 @@ package enum InterruptedCalls {
     ) async throws(JournalError) -> Report {
         let report = Mutex(Report())
         _ = try await journal.recover { _, payload in
-            guard let draft = try? EventEncoding.decode(payload),
-                case .usage(let usage) = draft.body
-            else {
+            guard let ended = ended(payload, at: now) else {
                 report.withLock { $0.unreadable += 1 }
                 return nil
             }
             report.withLock { report in
                 report.count += 1
-                report.lossBound += usage.hold
+                report.lossBound += ended.hold
             }
-            return EventEncoding.encode(interrupted(draft, usage, at: now))
+            return ended.payload
         }
         return report.withLock(\.self)
     }
 
-    private static func interrupted(_ draft: Event, _ usage: Usage, at now: Instant) -> Event {
-        var usage = usage
+    /// The end of a call without one, and its hold; nil for a draft that cannot be read.
+    package static func ended(
+        _ draft: [UInt8],
+        at now: Instant
+    ) -> (payload: [UInt8], hold: Pico)? {
+        guard let draft = try? EventEncoding.decode(draft), case .usage(var usage) = draft.body
+        else { return nil }
         usage.outcome = .interrupted
         usage.source = .none
         let elapsed = (now.microseconds - usage.admittedAt.microseconds) / 1_000
         usage.latencyMilliseconds = max(0, elapsed)
         // A clock that stepped back must not date the end before the beginning.
-        return Event(
+        let event = Event(
             account: draft.account,
             id: draft.id,
             occurredAt: max(now, usage.admittedAt),
             body: .usage(usage)
         )
+        return (EventEncoding.encode(event), usage.hold)
     }
 }

@@ -8,9 +8,6 @@ import Schema
 /// An append whose outcome is unknown is repeated with the same events, which changes nothing; an
 /// event leaves the journal's queue only when a commit of ours has said where it is.
 package struct Shipper: Sendable {
-    /// Events of one transaction.
-    private static let batchMax = 500
-    private static let retryDelay: ClosedRange<Duration> = .milliseconds(100) ... .seconds(5)
     /// How long shipped events are kept for `ledger replay`.
     private static let keptSeconds: Int64 = 7 * 86_400
     private static let pruneBatch = 1_000
@@ -49,15 +46,14 @@ package struct Shipper: Sendable {
 
     /// Ships until nothing is left, waiting out failures, until cancelled.
     package func shipAll() async {
-        var delay = Self.retryDelay.lowerBound
+        var pace = ShippingPace()
         while !Task.isCancelled {
             do {
                 guard try await shipBatch() else { return }
-                delay = Self.retryDelay.lowerBound
+                pace.succeeded()
             } catch {
                 log.warning("events cannot be shipped now", ["error": .text("\(error)")])
-                try? await Task.sleep(for: delay)
-                delay = min(delay * 2, Self.retryDelay.upperBound)
+                try? await Task.sleep(for: pace.failed())
             }
         }
     }
@@ -72,29 +68,25 @@ package struct Shipper: Sendable {
 
     /// Ships one batch; false when there was nothing to ship.
     private func shipBatch() async throws -> Bool {
-        let entries = try await journal.unshipped(limit: Self.batchMax)
+        let entries = try await journal.unshipped(limit: Shipment.eventsMax)
         guard !entries.isEmpty else { return false }
-        let events = try entries.map { try EventEncoding.decode($0.payload) }
-        let outcomes = try await store.append(events)
+        let shipment = try Shipment(entries)
+        let outcomes = try await store.append(shipment.events)
         try await journal.markShipped(entries)
-        var parked = 0
-        for (event, outcome) in zip(events, outcomes) {
-            guard case .usage(let usage) = event.body else { continue }
-            if case .parked(let reason) = outcome {
-                parked += 1
-                log.error(
-                    "an event was parked",
-                    [
-                        "account": .text("\(event.account)"), "event": .text("\(event.id)"),
-                        "reason": .text("\(reason)"),
-                    ]
-                )
-            }
-            if let lease = usage.lease {
-                escrow.shipped(event.account, lease: lease, amount: usage.charge)
-            }
+        let parked = shipment.parked(outcomes)
+        for (event, reason) in parked {
+            log.error(
+                "an event was parked",
+                [
+                    "account": .text("\(event.account)"), "event": .text("\(event.id)"),
+                    "reason": .text("\(reason)"),
+                ]
+            )
         }
-        metrics.shipped(events.count, parked: parked)
+        for arrival in shipment.arrivals {
+            escrow.shipped(arrival.account, lease: arrival.lease, amount: arrival.charge)
+        }
+        metrics.shipped(shipment.events.count, parked: parked.count)
         return true
     }
 }

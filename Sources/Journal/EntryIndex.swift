@@ -3,26 +3,26 @@
 /// Only drafts are looked up by id, and they are few: one per running call. So ids are indexed
 /// here and not in the file, which halves the cost of a call's two writes (measured). Changes
 /// are provisional until `commit`, and `rollback` takes them back with the transaction.
-struct EntryIndex {
+package struct EntryIndex: Sendable {
     /// How many settled ids are remembered to recognise a second settlement.
     ///
     /// A repeat older than that is written again, and dropped later by its event id.
     static let settledIDsMax = 65_536
 
-    private enum Change {
+    private enum Change: Sendable {
         case opened(EntryID)
         case ended(EntryID, Draft)
         case settled(EntryID)
     }
 
     /// A call without an end, and the row that holds it.
-    struct Draft: Hashable {
-        let slot: Int64
+    package struct Draft: Hashable, Sendable {
+        package let slot: Int64
         /// Whether an earlier opening of the journal left it behind.
-        let isInherited: Bool
+        package let isInherited: Bool
     }
 
-    private(set) var drafts: [EntryID: Draft] = [:]
+    package private(set) var drafts: [EntryID: Draft] = [:]
     private(set) var settlementCount = 0
     private var freeSlots: [Int64] = []
     private var slotCount: Int64 = 0
@@ -33,7 +33,7 @@ struct EntryIndex {
     private var changes: [Change] = []
 
     /// Begins with the drafts that the file holds.
-    init(inherited: [(id: EntryID, slot: Int64)], sequenceLast: Int64) {
+    package init(inherited: [(id: EntryID, slot: Int64)], sequenceLast: Int64) {
         self.sequenceLast = sequenceLast
         slotCount = inherited.lazy.map(\.slot).max() ?? 0
         for (id, slot) in inherited { drafts[id] = Draft(slot: slot, isInherited: true) }
@@ -42,7 +42,7 @@ struct EntryIndex {
     }
 
     /// The row for a new draft: slots are reused, so that drafts stay on a few hot pages.
-    mutating func enter(_ id: EntryID) throws(JournalError) -> Int64 {
+    package mutating func enter(_ id: EntryID) throws(JournalError) -> Int64 {
         guard drafts[id] == nil, !settledIDs.contains(id) else {
             throw JournalError(.alreadyEntered)
         }
@@ -54,7 +54,7 @@ struct EntryIndex {
     }
 
     /// The draft to delete, if there is one, and the sequence of the settled entry.
-    mutating func settle(
+    package mutating func settle(
         _ id: EntryID
     ) throws(JournalError) -> (draft: Draft?, sequence: Int64) {
         guard !settledIDs.contains(id) else { throw JournalError(.alreadySettled) }
@@ -67,7 +67,7 @@ struct EntryIndex {
     }
 
     /// The draft to delete.
-    mutating func discard(_ id: EntryID) throws(JournalError) -> Draft {
+    package mutating func discard(_ id: EntryID) throws(JournalError) -> Draft {
         guard let draft = end(id) else { throw JournalError(.notEntered) }
         return draft
     }
@@ -79,7 +79,7 @@ struct EntryIndex {
     }
 
     /// The transaction is durable: freed slots may be reused.
-    mutating func commit() {
+    package mutating func commit() {
         for change in changes {
             switch change {
             case .opened: break
@@ -91,7 +91,7 @@ struct EntryIndex {
     }
 
     /// The transaction was undone: so is everything since the last commit, latest first.
-    mutating func rollback() {
+    package mutating func rollback() {
         for change in changes.reversed() {
             switch change {
             case .opened(let id):

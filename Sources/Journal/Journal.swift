@@ -227,7 +227,9 @@ extension Journal {
 
     /// What is known of the instance's registrations.
     package func registration() async throws(JournalError) -> Registration {
-        try await perform { writer throws(JournalError) in try writer.store.registration() }
+        try await perform { writer throws(JournalError) in
+            try writer.store.registrations().registration
+        }
     }
 
     /// Writes a fresh nonce and returns what PostgreSQL may hold before it is set there.
@@ -239,10 +241,9 @@ extension Journal {
         _ nonce: RegistrationNonce
     ) async throws(JournalError) -> Registration {
         try await perform { writer throws(JournalError) in
-            let registration = try writer.store.registration()
-            try writer.store.durableTransaction(sync: writer.configuration.sync) {
-                () throws(JournalError) in
-                try writer.store.addNonce(nonce)
+            let registration = try writer.store.registrations().registration
+            try writer.store.changeRegistrations(sync: writer.configuration.sync) { history in
+                history.add(nonce)
             }
             return registration
         }
@@ -254,9 +255,9 @@ extension Journal {
         epoch: Int64
     ) async throws(JournalError) {
         try await perform { writer throws(JournalError) in
-            try writer.store.durableTransaction(sync: writer.configuration.sync) {
-                () throws(JournalError) in
-                try writer.store.confirm(nonce, epoch: epoch)
+            try writer.store.changeRegistrations(sync: writer.configuration.sync) {
+                (history) throws(JournalError) in
+                try history.confirm(nonce, epoch: epoch)
             }
         }
     }

@@ -4,6 +4,12 @@ package struct JournalEntry: Hashable, Sendable {
     package let sequence: Int64
     package let id: EntryID
     package let payload: [UInt8]
+
+    package init(sequence: Int64, id: EntryID, payload: [UInt8]) {
+        self.sequence = sequence
+        self.id = id
+        self.payload = payload
+    }
 }
 
 /// A part of the journal's shipped entries.

@@ -32,24 +32,24 @@ package enum ParkReason: String, CaseIterable, Sendable {
 /// Holding later ones back would leave leases unsettled and refuse a paying customer for one bad
 /// record. What the parked event's lease had set aside moves to `reserved`, so that nobody else
 /// can spend it and the event can still be paid for when it is put right.
-struct AppendDecision {
+package struct AppendDecision {
     /// How far ahead of the database's clock an event may be.
     static let aheadOfClockMax: Int64 = 24 * 3_600
 
-    private(set) var heads: [AccountID: HeadSummary]
-    private(set) var leases: [LeaseKey: LeaseFigures]
+    package private(set) var heads: [AccountID: HeadSummary]
+    package private(set) var leases: [LeaseKey: LeaseFigures]
     /// The content of the ids that are in the streams, those of this batch included.
     private var present: [EventKey: SHA256Digest]
     /// What is set aside already: it is answered again, but neither kept nor reserved twice.
     private let alreadyParked: Set<SHA256Digest>
     private let now: Instant
 
-    private(set) var placed: [PlacedEvent] = []
-    private(set) var parked: [ParkedEvent] = []
-    private(set) var changedHeads: Set<AccountID> = []
-    private(set) var changedLeases: Set<LeaseKey> = []
+    package private(set) var placed: [PlacedEvent] = []
+    package private(set) var parked: [ParkedEvent] = []
+    package private(set) var changedHeads: Set<AccountID> = []
+    package private(set) var changedLeases: Set<LeaseKey> = []
 
-    init(
+    package init(
         heads: [AccountID: HeadSummary],
         leases: [LeaseKey: LeaseFigures],
         present: [EventKey: SHA256Digest],
@@ -66,7 +66,7 @@ struct AppendDecision {
     /// Decides one event.
     ///
     /// With `poison`, which is what the database said of it, it is parked.
-    mutating func add(_ hashed: HashedEvent, poison: String? = nil) -> AppendOutcome {
+    package mutating func add(_ hashed: HashedEvent, poison: String? = nil) -> AppendOutcome {
         let event = hashed.event
         guard var head = heads[event.account] else {
             return park(hashed, .unknownAccount, "the account does not exist")
@@ -180,54 +180,72 @@ struct AppendDecision {
 }
 
 /// An event and what it is recognised by.
-struct HashedEvent: Sendable {
-    let event: Event
-    let contentHash: SHA256Digest
+package struct HashedEvent: Sendable {
+    package let event: Event
+    package let contentHash: SHA256Digest
 
-    init(_ event: Event) {
+    package init(_ event: Event) {
         self.event = event
         contentHash = EventEncoding.contentHash(event)
     }
 }
 
-struct EventKey: Hashable {
-    let account: AccountID
-    let event: EventID
+/// An event's id within its account.
+package struct EventKey: Hashable {
+    package let account: AccountID
+    package let event: EventID
+
+    package init(account: AccountID, event: EventID) {
+        self.account = account
+        self.event = event
+    }
 }
 
-struct LeaseKey: Hashable {
-    let account: AccountID
-    let lease: LeaseID
+/// A lease's id within its account.
+package struct LeaseKey: Hashable {
+    package let account: AccountID
+    package let lease: LeaseID
+
+    package init(account: AccountID, lease: LeaseID) {
+        self.account = account
+        self.lease = lease
+    }
 }
 
 /// What an append has to know of a lease.
-struct LeaseFigures: Hashable, Sendable {
-    var granted: Pico
-    var settled: Pico
-    var isOpen: Bool
+package struct LeaseFigures: Hashable, Sendable {
+    package var granted: Pico
+    package var settled: Pico
+    package var isOpen: Bool
+
+    package init(granted: Pico, settled: Pico, isOpen: Bool) {
+        self.granted = granted
+        self.settled = settled
+        self.isOpen = isOpen
+    }
 }
 
 /// What an event does to its account.
-struct EventEffect {
-    var amount: Pico
+package struct EventEffect: Sendable {
+    package var amount: Pico
     /// What of a charge the lease had set aside.
-    var fromLease = Pico.zero
-    var excess = Pico.zero
+    package var fromLease = Pico.zero
+    package var excess = Pico.zero
 }
 
 /// An event that has its place in the stream.
-struct PlacedEvent {
-    let version: Int64
-    let effect: EventEffect
-    let hashed: HashedEvent
+package struct PlacedEvent: Sendable {
+    package let version: Int64
+    package let effect: EventEffect
+    package let hashed: HashedEvent
 }
 
 /// An event that is set aside.
-struct ParkedEvent {
-    let hashed: HashedEvent
-    let reason: ParkReason
-    let message: String
-    let reserved: Pico
+package struct ParkedEvent: Sendable {
+    package let hashed: HashedEvent
+    package let reason: ParkReason
+    package let message: String
+    package let reserved: Pico
 }
 
 extension HeadSummary {

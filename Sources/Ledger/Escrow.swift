@@ -142,10 +142,7 @@ extension Escrow {
     /// Renews the validity of all leases, as counted from before the heartbeat was sent.
     func renew(until validUntil: Moment) {
         let now = Moment.now
-        change { tenure in
-            if now >= tenure.validUntil { tenure.lapses += 1 }
-            tenure.validUntil = max(tenure.validUntil, validUntil)
-        }
+        change { $0.renew(until: validUntil, now: now) }
     }
 
     /// Another process owns the instance: ends all admission and forgets all leases.

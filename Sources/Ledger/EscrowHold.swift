@@ -104,6 +104,15 @@ package struct EscrowTenure: Hashable, Sendable {
         self.validUntil = validUntil
     }
 
+    /// Renews the validity, as counted from before the heartbeat was sent.
+    package mutating func renew(
+        until validUntil: ContinuousClock.Instant,
+        now: ContinuousClock.Instant
+    ) {
+        if now >= self.validUntil { lapses += 1 }
+        self.validUntil = max(self.validUntil, validUntil)
+    }
+
     /// Whether calls may be admitted at this moment.
     package func admits(at now: ContinuousClock.Instant) -> Bool {
         phase == .serving && now < validUntil

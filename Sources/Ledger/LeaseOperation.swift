@@ -1,41 +1,45 @@
 import Schema
 
 /// A lease as the database keeps it.
-struct LeaseRow: Hashable, Sendable {
-    var granted: Pico
-    var settled: Pico
-    var isOpen: Bool
+package struct LeaseRow: Hashable, Sendable {
+    /// Less what was given back.
+    package var granted: Pico
+    /// What usage has taken.
+    package var settled: Pico
+    package var isOpen: Bool
     /// The last operation and what it granted or returned.
-    var opSequence: Int64
-    var opKind: LeaseOperation.Kind
-    var opResult: Pico
+    package var opSequence: Int64
+    package var opKind: LeaseOperation.Kind
+    package var opResult: Pico
 
-    var remaining: Pico { granted - settled }
+    /// What is still set aside.
+    package var remaining: Pico { granted - settled }
 }
 
 /// Decides an operation on a lease, given the head and the lease as they are under its lock.
-struct LeaseOperation: Hashable, Sendable {
-    enum Kind: String, CaseIterable, Sendable {
+package struct LeaseOperation: Hashable, Sendable {
+    /// What was asked of the lease.
+    package enum Kind: String, CaseIterable, Sendable {
         case acquire
         case giveBack = "give_back"
     }
 
     /// What is to be written; nil for a repeat and for a closed lease, which change nothing.
-    struct Change: Hashable, Sendable {
-        var head: HeadSummary
-        var lease: LeaseRow
+    package struct Change: Hashable, Sendable {
+        package var head: HeadSummary
+        package var lease: LeaseRow
     }
 
     /// What was granted or returned.
-    let result: Pico
-    let isLeaseClosed: Bool
-    let change: Change?
+    package let result: Pico
+    package let isLeaseClosed: Bool
+    package let change: Change?
 
     /// Grants between `least` and `want` out of what is available, or records a refusal.
     ///
     /// A refusal is recorded as well: its repeat must not find money that came meanwhile, for
     /// the first attempt may yet be on its way.
-    static func acquire(
+    package static func acquire(
         _ request: AcquireRequest,
         head: HeadSummary,
         lease: LeaseRow?
@@ -67,7 +71,7 @@ struct LeaseOperation: Hashable, Sendable {
     }
 
     /// Returns a part, or closes the lease and returns all that is left.
-    static func giveBack(
+    package static func giveBack(
         _ request: GiveBackRequest,
         head: HeadSummary,
         lease: LeaseRow

@@ -75,7 +75,7 @@ import Testing
         #expect(registration.epoch == 7)
         #expect(registration.expectedNonces.first == nonce(100))
         #expect(registration.expectedNonces.last == nonce(1))
-        #expect(registration.expectedNonces.count == Registration.noncesMax + 1)
+        #expect(registration.expectedNonces.count == RegistrationHistory.noncesMax + 1)
         #expect(
             await failure { try await journal.confirmRegistration(nonce(500), epoch: 8) }
                 == .notEntered

@@ -1,0 +1,59 @@
+import Journal
+import Ledger
+import Schema
+
+/// A batch on its way from the journal to the ledger: what is appended, and what its answer means.
+package struct Shipment: Sendable {
+    /// Events of one transaction.
+    package static let eventsMax = 500
+
+    package let entries: [JournalEntry]
+    package let events: [Event]
+
+    /// - Throws: what `EventEncoding.decode` says of an entry that cannot be read.
+    package init(_ entries: [JournalEntry]) throws {
+        self.entries = entries
+        events = try entries.map { try EventEncoding.decode($0.payload) }
+    }
+
+    /// A charge that is in the ledger, or parked there, and no longer on its way from a lease.
+    package struct Arrival: Hashable, Sendable {
+        package let account: AccountID
+        package let lease: LeaseID
+        package let charge: Pico
+    }
+
+    /// The charges that the escrow may forget, once the entries are marked as shipped.
+    package var arrivals: [Arrival] {
+        events.compactMap { event in
+            guard case .usage(let usage) = event.body, let lease = usage.lease else { return nil }
+            return Arrival(account: event.account, lease: lease, charge: usage.charge)
+        }
+    }
+
+    /// The events that were set aside, and why.
+    package func parked(_ outcomes: [AppendOutcome]) -> [(event: Event, reason: ParkReason)] {
+        zip(events, outcomes).compactMap { event, outcome in
+            guard case .parked(let reason) = outcome else { return nil }
+            return (event, reason)
+        }
+    }
+}
+
+/// How long the shipper waits after failures: doubling, bounded, from the start after a success.
+package struct ShippingPace: Sendable {
+    private static let delayMin = Duration.milliseconds(100)
+    private static let delayMax = Duration.seconds(5)
+
+    private var delay = delayMin
+
+    package init() {}
+
+    package mutating func succeeded() { delay = Self.delayMin }
+
+    /// The pause before the next try.
+    package mutating func failed() -> Duration {
+        defer { delay = min(delay * 2, Self.delayMax) }
+        return delay
+    }
+}
