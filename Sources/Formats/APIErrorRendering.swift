@@ -59,6 +59,21 @@ extension APIError {
         return body
     }
 
+    /// The event that tells a client of the Responses format that its stream has failed: its
+    /// fields are flat, unlike those of every other error of OpenAI's.
+    func responsesEvent(sequenceNumber: Int64) -> [UInt8] {
+        var event = Array(#"event: error\#ndata: {"type":"error","code":"#.utf8)
+        event.append(json: openAICode)
+        event.append(raw: #","message":"#)
+        event.append(json: message)
+        event.append(raw: #","param":"#)
+        event.append(json: parameter)
+        event += #","sequence_number":\#(sequenceNumber)"#.utf8
+        appendCredit(to: &event)
+        event.append(raw: "}\n\n")
+        return event
+    }
+
     private var parameter: String? {
         if case .invalidRequest(_, let parameter) = kind { parameter } else { nil }
     }

@@ -10,7 +10,7 @@ extension Endpoint {
     /// The dialect of this route.
     package var format: APIFormat {
         switch self {
-        case .chatCompletions: .openAI
+        case .chatCompletions, .completions, .responses, .embeddings: .openAI
         case .messages: .anthropic
         }
     }

@@ -11,8 +11,10 @@ package struct CallFacts: Hashable, Sendable {
     package let endpoint: Endpoint
     package internal(set) var model = ""
     package internal(set) var isStreamed = false
-    /// Alternative answers, each as long as the output cap; 1 for Anthropic.
+    /// Answers that are generated, each as long as the output cap; 1 for Anthropic.
     package internal(set) var choices: Int64 = 1
+    /// How many of them the client is to get: fewer than `choices` where the best are chosen.
+    var choicesShown: Int64 = 1
     /// The client's limit of output tokens; nil when it sets none.
     package internal(set) var outputCap: Int64?
     /// The field that carries the limit, or that one is to be written into.
@@ -31,6 +33,8 @@ package struct CallFacts: Hashable, Sendable {
     package internal(set) var textTokensBound: Int64 = 0
     /// Bytes of the body without images: what an estimate goes by.
     package internal(set) var textBytes: Int64 = 0
+    /// Prompt tokens where the client sent tokens and not text: exact.
+    package internal(set) var promptTokens: Int64?
     var places = BodyPlaces()
 
     /// Reads a whole request body.
@@ -40,8 +44,18 @@ package struct CallFacts: Hashable, Sendable {
         self =
             switch endpoint {
             case .chatCompletions: try ChatRequest.facts(of: body)
+            case .completions: try CompletionsRequest.facts(of: body)
+            case .responses: try ResponsesRequest.facts(of: body)
+            case .embeddings: try EmbeddingsRequest.facts(of: body)
             case .messages: try MessagesRequest.facts(of: body)
             }
+    }
+
+    /// Reads the body of a request to count its prompt's tokens, in Anthropic's format.
+    ///
+    /// - Throws: the 400 to answer with.
+    package init(countingTokensOf body: [UInt8]) throws(RequestFault) {
+        self = try MessagesRequest.facts(of: body, countsOnly: true)
     }
 
     /// Facts to be filled in by a reader.
@@ -66,6 +80,7 @@ package struct CallFacts: Hashable, Sendable {
 package enum OutputCapField: String, Sendable {
     case maxTokens = "max_tokens"
     case maxCompletionTokens = "max_completion_tokens"
+    case maxOutputTokens = "max_output_tokens"
 }
 
 /// Prompt-cache writes that a request may cause, from the cheapest to the dearest.
@@ -111,7 +126,16 @@ struct BodyPlaces: Hashable, Sendable {
     /// The caps' values, null included; nil when the field is absent.
     var maxTokens: Range<Int>?
     var maxCompletionTokens: Range<Int>?
+    var maxOutputTokens: Range<Int>?
     var streamOptions: StreamOptions = .absent
+
+    func cap(_ field: OutputCapField) -> Range<Int>? {
+        switch field {
+        case .maxTokens: maxTokens
+        case .maxCompletionTokens: maxCompletionTokens
+        case .maxOutputTokens: maxOutputTokens
+        }
+    }
 
     enum StreamOptions: Hashable, Sendable {
         case absent

@@ -1,6 +1,6 @@
 import Schema
 
-/// Relays the chunks of an OpenAI chat completion.
+/// Relays the chunks of an OpenAI chat completion, or of its older sibling without a chat.
 ///
 /// The upstream is always asked for usage. For a client that did not ask, the chunk that carries
 /// nothing else is hidden, and `"usage":null` is cut out of the others. Usage is read wherever it
@@ -205,7 +205,7 @@ struct ChatChunk {
             switch name {
             case "index": index = try scanner.value().integer(in: scanner.bytes) ?? 0
             case "finish_reason": hasFinished = try scanner.value().isReason
-            case "delta": textBytes += try scanner.textLength(skipping: Self.isNoText)
+            case "delta", "text": textBytes += try scanner.textLength(skipping: Self.isNoText)
             default: break
             }
         }

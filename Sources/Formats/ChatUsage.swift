@@ -1,6 +1,6 @@
 import Schema
 
-/// The usage objects of one chat completion, merged into one account.
+/// The usage objects of one answer in a format of OpenAI, merged into one account.
 ///
 /// Each later object overwrites, field by field, what it states: upstreams send usage once, or
 /// with every chunk as a running count, or a partial object before the complete one. Never summed,
@@ -82,11 +82,17 @@ struct ChatUsage: Hashable, Sendable {
     /// `prompt_tokens` includes what was read from and written to caches, and images and audio;
     /// `completion_tokens` includes reasoning and audio. Cached images are counted as cached.
     ///
-    /// - Parameter asked: the lifetime that writes count at where the upstream does not tell it.
-    func report(cacheWritesAsked asked: CacheWrites, isFinal: Bool) -> UsageReport? {
+    /// - Parameters:
+    ///   - asked: the lifetime that writes count at where the upstream does not tell it.
+    ///   - hasOutput: whether such an answer has tokens at all: an embedding has none.
+    func report(
+        cacheWritesAsked asked: CacheWrites,
+        isFinal: Bool,
+        hasOutput: Bool = true
+    ) -> UsageReport? {
         guard isPresent else { return nil }
         var counter = counter
-        if prompt == nil || output == nil { counter.note(.missingCount) }
+        if prompt == nil || output == nil && hasOutput { counter.note(.missingCount) }
         let writes = CacheWriteSplit(
             total: cacheWrite,
             short: cacheWriteShort,

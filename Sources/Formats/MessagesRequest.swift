@@ -29,13 +29,18 @@ enum MessagesRequest {
     /// Tools that the client runs although the upstream defines them.
     private static let clientTools = ["bash_", "text_editor_", "computer_", "memory_"]
 
-    static func facts(of bytes: [UInt8]) throws(RequestFault) -> CallFacts {
+    /// - Parameter countsOnly: whether the prompt is only to be counted: there is no answer, and
+    ///   no cap of one.
+    static func facts(
+        of bytes: [UInt8],
+        countsOnly: Bool = false
+    ) throws(RequestFault) -> CallFacts {
         let reader = try RequestReader(bytes, parameters: parameters)
         var facts = CallFacts(endpoint: .messages, outputCapField: .maxTokens)
         facts.places.bodyStart = reader.body.bodyStart
         (facts.model, facts.places.model) = try reader.model()
         facts.isStreamed = try reader.flag("stream")
-        let cap = try readOutputCap(reader, into: &facts)
+        let cap = try countsOnly ? 0 : readOutputCap(reader, into: &facts)
         facts.outputCapFloor = min(try outputFloor(reader), cap)
         facts.serviceTier = try serviceTier(reader)
         try checkPremiums(reader)

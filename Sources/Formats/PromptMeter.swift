@@ -2,14 +2,14 @@ import Schema
 
 /// Sums up what the prompt of one request can come to, and refuses content without a bound.
 struct PromptMeter {
-    private let reader: RequestReader
+    let reader: RequestReader
     private let format: APIFormat
-    private(set) var messageCount: Int64 = 0
-    private(set) var imageCount: Int64 = 0
+    var messageCount: Int64 = 0
+    var imageCount: Int64 = 0
     var cacheWrites: CacheWrites
     private var toolCount: Int64 = 0
     private var injectedPrompts: Int64 = 0
-    private var mediaBytes: Int64 = 0
+    var mediaBytes: Int64 = 0
 
     init(_ reader: RequestReader, format: APIFormat, cacheWrites: CacheWrites) {
         self.reader = reader
@@ -154,7 +154,7 @@ struct PromptMeter {
 
     /// The bytes of the payload of a base64 data URL; 0 for any other string, which then counts
     /// as text.
-    private func base64Length(ofDataURL value: JSONValue) -> Int64 {
+    func base64Length(ofDataURL value: JSONValue) -> Int64 {
         let text = reader.bytes[(value.range.lowerBound + 1)..<(value.range.upperBound - 1)]
         guard text.starts(with: "data:".utf8),
             let comma = text.prefix(256).firstIndex(of: UInt8(ascii: ",")),

@@ -55,6 +55,11 @@ package struct StreamNotices: Hashable, Sendable {
         textEvents += 1
     }
 
+    /// Notes an error of the upstream's; the first one counts.
+    mutating func noteError(_ error: UpstreamStreamError) {
+        if upstreamError == nil { upstreamError = error }
+    }
+
     /// Notes an event that is not JSON, and whether it goes by the name of an error.
     mutating func noteUnreadable(_ payload: ArraySlice<UInt8>, isError: Bool) {
         unreadableEvents += 1
@@ -84,19 +89,21 @@ extension CallFacts {
     /// The relay for the answer to this request.
     package func makeStreamRelay() -> any StreamRelay {
         switch endpoint {
-        case .chatCompletions:
+        case .chatCompletions, .completions, .embeddings:
             ChatStreamRelay(
                 wantsUsage: wantsStreamUsage,
-                choices: choices,
+                choices: choicesShown,
                 cacheWritesAsked: cacheWrites
             )
+        case .responses:
+            ResponsesStreamRelay(cacheWritesAsked: cacheWrites)
         case .messages:
             MessagesStreamRelay(cacheWritesAsked: cacheWrites)
         }
     }
 }
 
-// MARK: What both relays read
+// MARK: What the relays read
 
 extension JSONScanner {
     /// Decoded bytes of all strings in the next value, but for those of the fields skipped.
@@ -160,16 +167,18 @@ extension JSONScanner {
         }
         var isEmpty = true
         var type: String?
+        var code: String?
         var message: String?
         try fields { scanner, name throws(JSONScanError) in
             isEmpty = false
             switch name {
             case "type": type = try scanner.value().shortText(in: scanner.bytes)
+            case "code": code = try scanner.value().shortText(in: scanner.bytes)
             case "message": message = try scanner.value().shortText(in: scanner.bytes)
             default: break
             }
         }
-        return isEmpty ? nil : UpstreamStreamError(type: type, message: message)
+        return isEmpty ? nil : UpstreamStreamError(type: type ?? code, message: message)
     }
 }
 
@@ -184,7 +193,7 @@ extension JSONValue {
     /// Whether this states why a model stopped; some upstreams write an empty string for null.
     var isReason: Bool { kind == .string && range.count > 2 }
 
-    fileprivate func shortText(in bytes: [UInt8]) -> String? {
+    func shortText(in bytes: [UInt8]) -> String? {
         string(in: bytes).map { String($0.prefix(UpstreamStreamError.messageCharactersMax)) }
     }
 }

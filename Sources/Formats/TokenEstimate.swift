@@ -20,6 +20,7 @@ package enum TokenEstimate {
 
     /// Prompt tokens of a request, by the length of its whole body.
     package static func input(of facts: CallFacts) -> Int64 {
+        if let exact = facts.promptTokens { return exact }
         let text = (facts.textBytes + bytesPerToken - 1) / bytesPerToken
         return text + facts.imageCount * perImage
     }

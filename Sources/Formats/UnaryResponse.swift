@@ -8,23 +8,36 @@ package struct UnaryResponse: Sendable {
     package let textBytes: Int64
     /// Whether the body is a JSON object at all; when not, it is no answer that anyone owes for.
     package let isReadable: Bool
+    /// Whether it is an answer that the upstream itself calls failed; its usage counts if it has
+    /// any, and nothing else does.
+    package let hasFailed: Bool
 
     package init(endpoint: Endpoint, body: [UInt8], cacheWritesAsked: CacheWrites) {
         let read = try? read(endpoint, body, cacheWritesAsked)
-        (usage, textBytes) = read ?? (nil, 0)
+        usage = read?.usage
+        textBytes = read?.textBytes ?? 0
         isReadable = read != nil
+        hasFailed = read?.hasFailed ?? false
     }
+}
+
+private struct Reading {
+    var usage: UsageReport?
+    var textBytes: Int64 = 0
+    var hasFailed = false
 }
 
 private func read(
     _ endpoint: Endpoint,
     _ body: [UInt8],
     _ asked: CacheWrites
-) throws(JSONScanError) -> (UsageReport?, Int64) {
+) throws(JSONScanError) -> Reading {
     var scanner = JSONScanner(body)
     let found =
         switch endpoint {
-        case .chatCompletions: try readChat(&scanner, asked)
+        case .chatCompletions, .completions: try readChat(&scanner, asked)
+        case .responses: try readResponse(&scanner, asked)
+        case .embeddings: try readEmbeddings(&scanner)
         case .messages: try readMessage(&scanner, asked)
         }
     try scanner.finish()
@@ -34,7 +47,7 @@ private func read(
 private func readChat(
     _ scanner: inout JSONScanner,
     _ asked: CacheWrites
-) throws(JSONScanError) -> (UsageReport?, Int64) {
+) throws(JSONScanError) -> Reading {
     var usage = ChatUsage()
     var textBytes: Int64 = 0
     try scanner.fields { scanner, name throws(JSONScanError) in
@@ -44,20 +57,23 @@ private func readChat(
         case "choices":
             try scanner.elementsIfArray { scanner throws(JSONScanError) in
                 try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
-                    guard "message" ~= name else { return }
+                    guard "message" ~= name || "text" ~= name else { return }
                     textBytes += try scanner.textLength(skipping: ChatChunk.isNoText)
                 }
             }
         default: break
         }
     }
-    return (usage.report(cacheWritesAsked: asked, isFinal: true), textBytes)
+    return Reading(
+        usage: usage.report(cacheWritesAsked: asked, isFinal: true),
+        textBytes: textBytes
+    )
 }
 
 private func readMessage(
     _ scanner: inout JSONScanner,
     _ asked: CacheWrites
-) throws(JSONScanError) -> (UsageReport?, Int64) {
+) throws(JSONScanError) -> Reading {
     var usage = MessagesUsage()
     var textBytes: Int64 = 0
     try scanner.fields { scanner, name throws(JSONScanError) in
@@ -67,5 +83,43 @@ private func readMessage(
         default: break
         }
     }
-    return (usage.report(cacheWritesAsked: asked, isFinal: true), textBytes)
+    return Reading(
+        usage: usage.report(cacheWritesAsked: asked, isFinal: true),
+        textBytes: textBytes
+    )
+}
+
+private func readResponse(
+    _ scanner: inout JSONScanner,
+    _ asked: CacheWrites
+) throws(JSONScanError) -> Reading {
+    var usage = ChatUsage()
+    var reading = Reading()
+    try scanner.fields { scanner, name throws(JSONScanError) in
+        switch name {
+        case "usage" where try scanner.peek() == UInt8(ascii: "{"): try usage.read(&scanner)
+        case "service_tier": try usage.readServiceTier(&scanner)
+        case "output":
+            reading.textBytes += try scanner.textLength(skipping: isNoResponseText)
+        case "status":
+            let status = try scanner.value()
+            reading.hasFailed =
+                status.equals("failed", in: scanner.bytes)
+                || status.equals("cancelled", in: scanner.bytes)
+        default: break
+        }
+    }
+    reading.usage = usage.report(cacheWritesAsked: asked, isFinal: true)
+    return reading
+}
+
+/// Vectors are no text, in numbers or in base64.
+private func readEmbeddings(_ scanner: inout JSONScanner) throws(JSONScanError) -> Reading {
+    var usage = ChatUsage()
+    try scanner.fields { scanner, name throws(JSONScanError) in
+        guard "usage" ~= name, try scanner.peek() == UInt8(ascii: "{") else { return }
+        try usage.read(&scanner)
+    }
+    let report = usage.report(cacheWritesAsked: .none, isFinal: true, hasOutput: false)
+    return Reading(usage: report)
 }

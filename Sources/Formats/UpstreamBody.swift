@@ -3,7 +3,7 @@ import Schema
 extension CallFacts {
     /// The client's body as the upstream is to get it: byte for byte, but for what must change.
     ///
-    /// That is the model's name, the output cap, and for a streamed chat the request for usage
+    /// That is the model's name, the output cap, and for a streamed chat or completion the request for usage
     /// (its other stream options stay).
     ///
     /// - Parameters:
@@ -22,16 +22,16 @@ extension CallFacts {
         if model != self.model {
             edits.append(BodyEdit(places.model, [UInt8](json: model)))
         }
-        if let outputCap {
+        if let outputCap, endpoint != .embeddings {
             let field = self.outputCap == nil ? field ?? outputCapField : outputCapField
             let number = Array(String(outputCap).utf8)
-            if let range = field == .maxTokens ? places.maxTokens : places.maxCompletionTokens {
+            if let range = places.cap(field) {
                 edits.append(BodyEdit(range, number))
             } else {
                 inserted += Array("\"\(field.rawValue)\":".utf8) + number + [UInt8(ascii: ",")]
             }
         }
-        if endpoint == .chatCompletions, isStreamed {
+        if endpoint == .chatCompletions || endpoint == .completions, isStreamed {
             switch places.streamOptions {
             case .absent:
                 inserted += Array(#""stream_options":{"include_usage":true},"#.utf8)

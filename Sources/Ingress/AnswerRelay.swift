@@ -63,7 +63,7 @@ struct AnswerRelay {
         answer.report = read.usage
         answer.textBytes = read.textBytes
         // A whole answer is one piece at least, even where the model had nothing to say.
-        answer.textEvents = 1
+        answer.textEvents = read.hasFailed ? 0 : 1
         answer.status = response.status
         answer.outcome = .completed
         answer.lastBytes = .whole(status: response.status, fields: passedFields, body: body)

@@ -32,6 +32,14 @@ package final class Gateway: Sendable {
                     request: request
                 )
                 await CallLife(self, arrival, exchange, curl.value).run()
+            case .countTokens:
+                let arrival = Arrival(
+                    id: id,
+                    endpoint: .messages,
+                    receivedAt: loop.now,
+                    request: request
+                )
+                await CountTokens(self, arrival, exchange, curl.value).run()
             case let route:
                 try await InformationRoutes(services).answer(route, request, exchange, id)
             }

@@ -38,8 +38,8 @@ struct InformationRoutes {
             let (caller, format) = try caller(of: request)
             let body = try await credits(of: caller)
             send(exchange, 200, format, requestID, Array(body.utf8))
-        case .call:
-            // A call has a life of its own and never comes here.
+        case .call, .countTokens:
+            // They have lives of their own and never come here.
             throw APIError(.internal, "This route is a call.")
         }
     }

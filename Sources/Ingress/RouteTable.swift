@@ -7,13 +7,15 @@ import Schema
 package enum Route: Hashable, Sendable {
     /// Reaches an upstream: authenticated, admitted, metered and settled.
     case call(Endpoint)
+    /// Reaches an upstream, or none, and is free: authenticated, and nothing else.
+    case countTokens
     case models
     case model(String)
     case credits
     case liveness
     case readiness
 
-    /// Whether the route can reach an upstream.
+    /// Whether the route can reach an upstream that bills it.
     package var isCall: Bool {
         if case .call = self { true } else { false }
     }
@@ -23,7 +25,11 @@ package enum RouteTable {
     /// The paths that are fixed, with their one method.
     package static let routes: [(method: String, path: String, route: Route)] = [
         ("POST", "/v1/chat/completions", .call(.chatCompletions)),
+        ("POST", "/v1/completions", .call(.completions)),
+        ("POST", "/v1/responses", .call(.responses)),
+        ("POST", "/v1/embeddings", .call(.embeddings)),
         ("POST", "/v1/messages", .call(.messages)),
+        ("POST", "/v1/messages/count_tokens", .countTokens),
         ("GET", "/v1/models", .models),
         ("GET", "/v1/credits", .credits),
         ("GET", "/healthz", .liveness),

@@ -15,17 +15,33 @@ struct UpstreamRequest {
     ]
 
     init(_ admitted: AdmittedCall, limits: GatewayLimits) {
-        let arrival = admitted.arrival
-        let upstream = admitted.routed.upstream
-        curlRequest = CurlRequest(
-            method: "POST",
-            url: Self.url(upstream, arrival),
-            fields: Self.fields(upstream, arrival),
+        self.init(
+            admitted.arrival,
+            to: admitted.routed.upstream,
+            path: Self.path(admitted.arrival.endpoint),
             body: admitted.call.facts.upstreamBody(
                 from: admitted.call.body,
                 model: admitted.routed.upstreamModel,
                 outputCap: admitted.admission.outputCap
             ),
+            limits: limits
+        )
+    }
+
+    /// - Parameter path: behind the upstream's base URL.
+    init(
+        _ arrival: Arrival,
+        to upstream: Upstream,
+        path: String,
+        body: [UInt8],
+        limits: GatewayLimits
+    ) {
+        let query = arrival.request.query.map { "?" + $0 } ?? ""
+        curlRequest = CurlRequest(
+            method: "POST",
+            url: upstream.baseURL + path + query,
+            fields: Self.fields(upstream, arrival),
+            body: body,
             timeouts: CurlTimeouts(
                 connect: upstream.connectTimeout,
                 firstByte: upstream.firstByteTimeout,
@@ -37,14 +53,15 @@ struct UpstreamRequest {
         )
     }
 
-    private static func url(_ upstream: Upstream, _ arrival: Arrival) -> String {
-        let path =
-            switch arrival.endpoint {
-            case .chatCompletions: "/chat/completions"
-            case .messages: "/v1/messages"
-            }
-        let query = arrival.request.query.map { "?" + $0 } ?? ""
-        return upstream.baseURL + path + query
+    /// The path of a format behind its base URL, which ends in `/v1` for OpenAI's alone.
+    private static func path(_ endpoint: Endpoint) -> String {
+        switch endpoint {
+        case .chatCompletions: "/chat/completions"
+        case .completions: "/completions"
+        case .responses: "/responses"
+        case .embeddings: "/embeddings"
+        case .messages: "/v1/messages"
+        }
     }
 
     private static func fields(_ upstream: Upstream, _ arrival: Arrival) -> [(

@@ -14,5 +14,6 @@ package enum RequiredMigrations {
         "0010_idempotency_keys",
         "0011_prices",
         "0012_notifications",
+        "0013_endpoints",
     ]
 }

@@ -79,6 +79,9 @@ package struct Usage: Hashable, Sendable {
 /// The public routes that reach an upstream.
 package enum Endpoint: String, CaseIterable, Sendable {
     case chatCompletions = "chat_completions"
+    case completions
+    case responses
+    case embeddings
     case messages
 }
 

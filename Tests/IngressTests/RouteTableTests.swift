@@ -7,7 +7,11 @@ import Testing
 @Suite struct RouteTableTests {
     @Test func `only metered routes reach an upstream`() {
         let calls = RouteTable.routes.filter(\.route.isCall)
-        #expect(Set(calls.map(\.path)) == ["/v1/chat/completions", "/v1/messages"])
+        let paths: Set = [
+            "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings",
+            "/v1/messages",
+        ]
+        #expect(Set(calls.map(\.path)) == paths)
         #expect(calls.allSatisfy { $0.method == "POST" })
         #expect(calls.count == Endpoint.allCases.count)
     }
@@ -26,7 +30,7 @@ import Testing
 
     @Test(arguments: [
         "/", "/v1", "/v1/", "/v1/chat", "/v1/chat/completions/", "/v1//chat/completions",
-        "/V1/chat/completions", "/v1/embeddings", "/v1/messages/batches", "/v1/models/",
+        "/V1/chat/completions", "/v1/embeddings/", "/v1/messages/batches", "/v1/models/",
         "/v1/chat/completions/../messages", "/openai/deployments/x/chat/completions",
     ])
     func `anything else is not there`(path: String) {
