@@ -100,18 +100,32 @@ package struct AppendDecision {
         case .usage(let usage):
             return settle(usage, of: account, head: &head)
         case .creditGranted(let grant):
-            head.balance += grant.amount
-            head.coverByForce()
-            return EventEffect(amount: grant.amount)
+            return move(grant.amount, &head)
+        case .creditExpired(let withdrawal), .creditVoided(let withdrawal):
+            // Never by force: what running calls may need is kept, which the CHECK confirms.
+            head.balance -= withdrawal.amount
+            return EventEffect(amount: -withdrawal.amount)
+        case .creditChargedBack(let chargeback):
+            return move(-chargeback.amount, &head)
         case .creditAdjusted(let adjustment):
-            head.balance += adjustment.amount
-            head.coverByForce()
-            return EventEffect(amount: adjustment.amount)
+            return move(adjustment.amount, &head)
         case .creditLimitSet(let change):
             head.creditLimit = change.limit
-            head.coverByForce()
-            return EventEffect(amount: .zero)
+            return move(.zero, &head)
+        case .payment(let payment):
+            return move(payment.amount, &head)
+        case .creditNote(let note):
+            return move(note.amount, &head)
+        case .rounding(let rounding):
+            return move(rounding.amount, &head)
         }
+    }
+
+    /// Moves the balance by force: what leases hold beyond it becomes overdrawn.
+    private func move(_ amount: Pico, _ head: inout HeadSummary) -> EventEffect {
+        head.balance += amount
+        head.coverByForce()
+        return EventEffect(amount: amount)
     }
 
     /// Takes a charge from its lease, then from what is free; what fits in neither is excess.

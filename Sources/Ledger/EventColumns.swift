@@ -140,12 +140,30 @@ extension EventBody {
         case .creditGranted(let grant):
             JSONText.object([
                 ("grant", grant.grant.description), ("kind", grant.kind.rawValue),
-                ("reference", grant.reference),
+                ("reference", grant.reference), ("priority", String(grant.priority)),
+                ("expires_at", grant.expiresAt?.description),
+            ])
+        case .creditExpired(let withdrawal), .creditVoided(let withdrawal):
+            JSONText.object([
+                ("grant", withdrawal.grant.description),
+                ("kept_pico", String(withdrawal.kept.units)),
+            ])
+        case .creditChargedBack(let chargeback):
+            JSONText.object([
+                ("grant", chargeback.grant.description), ("reason", chargeback.reason),
             ])
         case .creditAdjusted(let adjustment):
             JSONText.object([("reason", adjustment.reason)])
         case .creditLimitSet(let change):
             JSONText.object([("limit_pico", String(change.limit.units))])
+        case .payment(let payment):
+            JSONText.object([("invoice", payment.invoice), ("reference", payment.reference)])
+        case .creditNote(let note):
+            JSONText.object([
+                ("invoice", note.invoice), ("number", note.number), ("reason", note.reason),
+            ])
+        case .rounding(let rounding):
+            JSONText.object([("invoice", rounding.invoice)])
         }
     }
 }

@@ -8,8 +8,10 @@ package enum EventDecodingError: Error, Hashable, Sendable {
     case truncated
     /// Text that is not UTF-8.
     case malformedText
-    /// An optional's mark, or a name of a closed list, that version 1 does not have.
+    /// An optional's mark, or a name of a closed list, that the version does not have.
     case unknownValue
+    /// Written in another version than the one that has its fields.
+    case notCanonical
     /// Bytes behind the end.
     case trailingBytes
 }
@@ -19,7 +21,7 @@ extension EventEncoding {
     package static func decode(_ bytes: [UInt8]) throws(EventDecodingError) -> Event {
         var reader = EventReader(bytes)
         let version = try reader.integer(UInt8.self)
-        guard version == Self.version else { throw .unknownVersion(version) }
+        guard (1...Self.version).contains(version) else { throw .unknownVersion(version) }
         let kind = try reader.name(EventKind.self)
         let account: AccountID = try reader.identifier()
         let id: EventID = try reader.identifier()
@@ -34,7 +36,21 @@ extension EventEncoding {
                     grant: try reader.identifier(),
                     kind: try reader.name(),
                     amount: try reader.pico(),
-                    reference: try reader.isPresent() ? try reader.text() : nil
+                    reference: try reader.isPresent() ? try reader.text() : nil,
+                    priority: version >= 2 ? try reader.integer() : 0,
+                    expiresAt: version >= 2 ? try reader.instantOrNil() : nil
+                )
+            )
+        case .creditExpired:
+            body = .creditExpired(try reader.withdrawal())
+        case .creditVoided:
+            body = .creditVoided(try reader.withdrawal())
+        case .creditChargedBack:
+            body = .creditChargedBack(
+                CreditChargedBack(
+                    grant: try reader.identifier(),
+                    amount: try reader.pico(),
+                    reason: try reader.text()
                 )
             )
         case .creditAdjusted:
@@ -43,7 +59,29 @@ extension EventEncoding {
             )
         case .creditLimitSet:
             body = .creditLimitSet(CreditLimitSet(limit: try reader.pico()))
+        case .payment:
+            body = .payment(
+                Payment(
+                    amount: try reader.pico(),
+                    invoice: try reader.text(),
+                    reference: try reader.text()
+                )
+            )
+        case .creditNote:
+            body = .creditNote(
+                CreditNote(
+                    amount: try reader.pico(),
+                    invoice: try reader.text(),
+                    number: try reader.text(),
+                    reason: try reader.text()
+                )
+            )
+        case .rounding:
+            body = .rounding(
+                InvoiceRounding(amount: try reader.pico(), invoice: try reader.text())
+            )
         }
+        guard version == Self.version(of: body) else { throw .notCanonical }
         guard reader.isAtEnd else { throw .trailingBytes }
         return Event(account: account, id: id, occurredAt: occurredAt, body: body)
     }
@@ -136,6 +174,14 @@ private struct EventReader {
 
     mutating func identifier<Entity>() throws(EventDecodingError) -> Identifier<Entity> {
         Identifier(high: try integer(), low: try integer())
+    }
+
+    mutating func withdrawal() throws(EventDecodingError) -> CreditWithdrawn {
+        CreditWithdrawn(grant: try identifier(), amount: try pico(), kept: try pico())
+    }
+
+    mutating func instantOrNil() throws(EventDecodingError) -> Instant? {
+        try isPresent() ? Instant(microseconds: try integer()) : nil
     }
 
     mutating func pico() throws(EventDecodingError) -> Pico { Pico(try integer()) }

@@ -6,18 +6,51 @@ extension Event {
         switch body {
         case .usage(let usage): usage.defect
         case .creditGranted(let grant):
-            grant.amount <= .zero || grant.amount > .balanceMax
-                ? "the amount of the grant is out of bounds"
-                : unstorable(grant.reference ?? "") ? "the reference holds a NUL" : nil
+            defect(of: grant.amount, "grant", isSigned: false, grant.reference ?? "")
+        case .creditExpired(let withdrawal), .creditVoided(let withdrawal):
+            withdrawal.amount < .zero || withdrawal.amount > .balanceMax
+                || withdrawal.kept < .zero || withdrawal.kept > .balanceMax
+                ? "the amount of the withdrawal is out of bounds" : nil
+        case .creditChargedBack(let chargeback):
+            defect(of: chargeback.amount, "chargeback", isSigned: false, chargeback.reason)
         case .creditAdjusted(let adjustment):
-            adjustment.amount == .zero || adjustment.amount > .balanceMax
-                || adjustment.amount < -.balanceMax
-                ? "the amount of the adjustment is out of bounds"
-                : unstorable(adjustment.reason) ? "the reason holds a NUL" : nil
+            defect(of: adjustment.amount, "adjustment", isSigned: true, adjustment.reason)
         case .creditLimitSet(let change):
             change.limit < .zero || change.limit > .balanceMax
                 ? "the credit limit is out of bounds" : nil
+        case .payment(let payment):
+            defect(
+                of: payment.amount,
+                "payment",
+                isSigned: false,
+                payment.invoice,
+                payment.reference
+            )
+        case .creditNote(let note):
+            defect(
+                of: note.amount,
+                "credit note",
+                isSigned: false,
+                note.invoice,
+                note.number,
+                note.reason
+            )
+        case .rounding(let rounding):
+            defect(of: rounding.amount, "rounding", isSigned: true, rounding.invoice)
         }
+    }
+
+    private func defect(
+        of amount: Pico,
+        _ name: String,
+        isSigned: Bool,
+        _ texts: String...
+    ) -> String? {
+        let least = isSigned ? -Pico.balanceMax : .zero
+        guard amount != .zero, amount >= least, amount <= .balanceMax else {
+            return "the amount of the \(name) is out of bounds"
+        }
+        return texts.contains(where: unstorable) ? "a text of the \(name) holds a NUL" : nil
     }
 }
 

@@ -7,12 +7,26 @@ import Schema
 /// its length, optionals behind a byte that is 0 or 1. Equal events have equal bytes, for ever: a
 /// field is added by a new version, never to an old one.
 package enum EventEncoding {
-    /// The version that is written.
-    package static let version: UInt8 = 1
+    /// The newest version.
+    ///
+    /// 2 added the terms of a grant. An event is written in the oldest version that has all its
+    /// fields, so those of before keep their bytes.
+    package static let version: UInt8 = 2
+
+    /// The version that an event is written in.
+    static func version(of body: EventBody) -> UInt8 {
+        switch body {
+        case .creditGranted(let grant): grant.priority == 0 && grant.expiresAt == nil ? 1 : 2
+        case .usage, .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
+            .creditLimitSet, .payment, .creditNote, .rounding:
+            1
+        }
+    }
 
     /// The bytes of an event as its producer states it.
     package static func encode(_ event: Event) -> [UInt8] {
         var writer = EventWriter()
+        let version = version(of: event.body)
         writer.write(version)
         writer.write(event.body.kind.rawValue)
         writer.write(event.account)
@@ -26,11 +40,34 @@ package enum EventEncoding {
             writer.write(grant.kind.rawValue)
             writer.write(grant.amount)
             writer.write(optional: grant.reference) { $0.write($1) }
+            guard version >= 2 else { break }
+            writer.write(grant.priority)
+            writer.write(optional: grant.expiresAt) { $0.write($1.microseconds) }
+        case .creditExpired(let withdrawal), .creditVoided(let withdrawal):
+            writer.write(withdrawal.grant)
+            writer.write(withdrawal.amount)
+            writer.write(withdrawal.kept)
+        case .creditChargedBack(let chargeback):
+            writer.write(chargeback.grant)
+            writer.write(chargeback.amount)
+            writer.write(chargeback.reason)
         case .creditAdjusted(let adjustment):
             writer.write(adjustment.amount)
             writer.write(adjustment.reason)
         case .creditLimitSet(let change):
             writer.write(change.limit)
+        case .payment(let payment):
+            writer.write(payment.amount)
+            writer.write(payment.invoice)
+            writer.write(payment.reference)
+        case .creditNote(let note):
+            writer.write(note.amount)
+            writer.write(note.invoice)
+            writer.write(note.number)
+            writer.write(note.reason)
+        case .rounding(let rounding):
+            writer.write(rounding.amount)
+            writer.write(rounding.invoice)
         }
         return writer.bytes
     }

@@ -10,33 +10,15 @@ struct EventRow: Sendable {
     static let columns: SQL = """
         events.*, data->>'grant' AS grant_text, data->>'kind' AS grant_kind,
         data->>'reference' AS reference, data->>'reason' AS reason,
-        (data->>'limit_pico')::numeric AS limit_pico
+        (data->>'limit_pico')::numeric AS limit_pico,
+        (data->>'priority')::integer AS priority,
+        (data->>'expires_at')::timestamptz AS grant_expires_at,
+        (data->>'kept_pico')::numeric AS kept_pico, data->>'invoice' AS invoice,
+        data->>'number' AS document_number
         """
 
     init(_ row: Row) throws(PostgresError) {
         let amount = try row.get("amount_pico", as: Pico.self)
-        let body: EventBody
-        switch try row.get("kind", as: EventKind.self) {
-        case .usage:
-            body = .usage(try Self.usage(row, amount))
-        case .creditGranted:
-            let text = try row.get("grant_text", as: String.self)
-            body = .creditGranted(
-                CreditGranted(
-                    // Text that is no identifier gives another hash than the one stored.
-                    grant: GrantID(text) ?? GrantID(high: 0, low: 0),
-                    kind: try row.get("grant_kind"),
-                    amount: amount,
-                    reference: try row.get("reference")
-                )
-            )
-        case .creditAdjusted:
-            body = .creditAdjusted(
-                CreditAdjusted(amount: amount, reason: try row.get("reason"))
-            )
-        case .creditLimitSet:
-            body = .creditLimitSet(CreditLimitSet(limit: try row.get("limit_pico")))
-        }
         recorded = RecordedEvent(
             version: try row.get("version"),
             recordedAt: try row.get("recorded_at"),
@@ -46,7 +28,7 @@ struct EventRow: Sendable {
                 account: try row.get("account_id"),
                 id: try row.get("event_id"),
                 occurredAt: try row.get("occurred_at"),
-                body: body
+                body: try Self.body(row, amount)
             )
         )
         storedHash = try row.get("content_hash")
@@ -54,6 +36,68 @@ struct EventRow: Sendable {
 
     /// Whether the row still says what its producer stated.
     var isIntact: Bool { EventEncoding.contentHash(recorded.event) == storedHash }
+
+    private static func body(_ row: Row, _ amount: Pico) throws(PostgresError) -> EventBody {
+        switch try row.get("kind", as: EventKind.self) {
+        case .usage: .usage(try usage(row, amount))
+        case .creditGranted: .creditGranted(try grant(row, amount))
+        case .creditExpired: .creditExpired(try withdrawal(row, amount))
+        case .creditVoided: .creditVoided(try withdrawal(row, amount))
+        case .creditChargedBack:
+            .creditChargedBack(
+                CreditChargedBack(
+                    grant: try grantID(row),
+                    amount: -amount,
+                    reason: try row.get("reason")
+                )
+            )
+        case .creditAdjusted:
+            .creditAdjusted(CreditAdjusted(amount: amount, reason: try row.get("reason")))
+        case .creditLimitSet: .creditLimitSet(CreditLimitSet(limit: try row.get("limit_pico")))
+        case .payment:
+            .payment(
+                Payment(
+                    amount: amount,
+                    invoice: try row.get("invoice"),
+                    reference: try row.get("reference")
+                )
+            )
+        case .creditNote:
+            .creditNote(
+                CreditNote(
+                    amount: amount,
+                    invoice: try row.get("invoice"),
+                    number: try row.get("document_number"),
+                    reason: try row.get("reason")
+                )
+            )
+        case .rounding:
+            .rounding(InvoiceRounding(amount: amount, invoice: try row.get("invoice")))
+        }
+    }
+
+    private static func grant(_ row: Row, _ amount: Pico) throws(PostgresError) -> CreditGranted {
+        CreditGranted(
+            grant: try grantID(row),
+            kind: try row.get("grant_kind"),
+            amount: amount,
+            reference: try row.get("reference"),
+            priority: try row.get("priority", as: Int32?.self) ?? 0,
+            expiresAt: try row.get("grant_expires_at")
+        )
+    }
+
+    private static func withdrawal(
+        _ row: Row,
+        _ amount: Pico
+    ) throws(PostgresError) -> CreditWithdrawn {
+        CreditWithdrawn(grant: try grantID(row), amount: -amount, kept: try row.get("kept_pico"))
+    }
+
+    /// Text that is no identifier gives another hash than the one stored.
+    private static func grantID(_ row: Row) throws(PostgresError) -> GrantID {
+        GrantID(try row.get("grant_text", as: String.self)) ?? GrantID(high: 0, low: 0)
+    }
 
     private static func usage(_ row: Row, _ amount: Pico) throws(PostgresError) -> Usage {
         var usage = Usage(

@@ -15,5 +15,6 @@ package enum RequiredMigrations {
         "0011_prices",
         "0012_notifications",
         "0013_endpoints",
+        "0014_credit_events",
     ]
 }

@@ -19,15 +19,27 @@ package struct Event: Hashable, Sendable {
 package enum EventBody: Hashable, Sendable {
     case usage(Usage)
     case creditGranted(CreditGranted)
+    case creditExpired(CreditWithdrawn)
+    case creditVoided(CreditWithdrawn)
+    case creditChargedBack(CreditChargedBack)
     case creditAdjusted(CreditAdjusted)
     case creditLimitSet(CreditLimitSet)
+    case payment(Payment)
+    case creditNote(CreditNote)
+    case rounding(InvoiceRounding)
 
     package var kind: EventKind {
         switch self {
         case .usage: .usage
         case .creditGranted: .creditGranted
+        case .creditExpired: .creditExpired
+        case .creditVoided: .creditVoided
+        case .creditChargedBack: .creditChargedBack
         case .creditAdjusted: .creditAdjusted
         case .creditLimitSet: .creditLimitSet
+        case .payment: .payment
+        case .creditNote: .creditNote
+        case .rounding: .rounding
         }
     }
 }
@@ -36,8 +48,14 @@ package enum EventBody: Hashable, Sendable {
 package enum EventKind: String, CaseIterable, Sendable {
     case usage
     case creditGranted = "credit_granted"
+    case creditExpired = "credit_expired"
+    case creditVoided = "credit_voided"
+    case creditChargedBack = "credit_charged_back"
     case creditAdjusted = "credit_adjusted"
     case creditLimitSet = "credit_limit_set"
+    case payment
+    case creditNote = "credit_note"
+    case rounding
 }
 
 /// An event in its place: numbered in its account's stream, with its effect decided.
@@ -63,49 +81,5 @@ package struct RecordedEvent: Hashable, Sendable {
         self.amount = amount
         self.excess = excess
         self.event = event
-    }
-}
-
-/// Credit added to an account.
-package struct CreditGranted: Hashable, Sendable {
-    package enum Kind: String, CaseIterable, Sendable {
-        case paid
-        case promotional
-    }
-
-    package let grant: GrantID
-    package let kind: Kind
-    /// Above zero, at most `Pico.balanceMax`.
-    package let amount: Pico
-    /// An outside reference such as a payment's, unique in the account.
-    package let reference: String?
-
-    package init(grant: GrantID, kind: Kind, amount: Pico, reference: String?) {
-        self.grant = grant
-        self.kind = kind
-        self.amount = amount
-        self.reference = reference
-    }
-}
-
-/// A correction of the balance by a person, with its reason.
-package struct CreditAdjusted: Hashable, Sendable {
-    /// Signed and not zero.
-    package let amount: Pico
-    package let reason: String
-
-    package init(amount: Pico, reason: String) {
-        self.amount = amount
-        self.reason = reason
-    }
-}
-
-/// A new credit limit: how far below zero the balance may go.
-package struct CreditLimitSet: Hashable, Sendable {
-    /// Zero or above.
-    package let limit: Pico
-
-    package init(limit: Pico) {
-        self.limit = limit
     }
 }

@@ -45,19 +45,10 @@ extension JSONNode {
     {
         let event = recorded.event
         var usage = JSONNode.null
-        var data = JSONNode.object([])
-        switch event.body {
-        case .usage(let body): usage = .usage(body, excess: recorded.excess, currency)
-        case .creditGranted(let grant):
-            data = .object([
-                ("grant", .text(grant.grant.description)), ("kind", .text(grant.kind.rawValue)),
-                ("reference", .optional(grant.reference)),
-            ])
-        case .creditAdjusted(let adjustment):
-            data = .object([("reason", .text(adjustment.reason))])
-        case .creditLimitSet(let limit):
-            data = .object([("limit", .money(limit.limit, currency))])
+        if case .usage(let body) = event.body {
+            usage = .usage(body, excess: recorded.excess, currency)
         }
+        let data = JSONNode.object(members(of: event.body, currency))
         return .object([
             ("account", .text(account)), ("version", .integer(recorded.version)),
             ("event_id", .text(event.id.description)),
@@ -65,6 +56,43 @@ extension JSONNode {
             ("occurred_at", .text(event.occurredAt.description)),
             ("amount", .money(recorded.amount, currency)), ("usage", usage), ("data", data),
         ])
+    }
+
+    /// What the kinds other than usage say beside their amount.
+    private static func members(
+        of body: EventBody,
+        _ currency: Currency
+    ) -> [(String, JSONNode)] {
+        switch body {
+        case .usage: []
+        case .creditGranted(let grant):
+            [
+                ("grant", .text(grant.grant.description)), ("kind", .text(grant.kind.rawValue)),
+                ("reference", .optional(grant.reference)),
+                ("priority", .integer(Int64(grant.priority))),
+                ("expires_at", .optional(grant.expiresAt?.description)),
+            ]
+        case .creditExpired(let withdrawal), .creditVoided(let withdrawal):
+            [
+                ("grant", .text(withdrawal.grant.description)),
+                ("kept", .money(withdrawal.kept, currency)),
+            ]
+        case .creditChargedBack(let chargeback):
+            [
+                ("grant", .text(chargeback.grant.description)),
+                ("reason", .text(chargeback.reason)),
+            ]
+        case .creditAdjusted(let adjustment): [("reason", .text(adjustment.reason))]
+        case .creditLimitSet(let change): [("limit", .money(change.limit, currency))]
+        case .payment(let payment):
+            [("invoice", .text(payment.invoice)), ("reference", .text(payment.reference))]
+        case .creditNote(let note):
+            [
+                ("invoice", .text(note.invoice)), ("number", .text(note.number)),
+                ("reason", .text(note.reason)),
+            ]
+        case .rounding(let rounding): [("invoice", .text(rounding.invoice))]
+        }
     }
 
     private static func usage(_ usage: Usage, excess: Pico, _ currency: Currency) -> JSONNode {
