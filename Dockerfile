@@ -10,6 +10,11 @@ COPY Tests Tests
 RUN swift build -c release --product farebox --static-swift-stdlib \
     && install -D "$(swift build -c release --static-swift-stdlib --show-bin-path)/farebox" /out/farebox
 
+FROM python:3-slim-bookworm AS vocabulary
+WORKDIR /src
+COPY scripts/lib/vocabulary.sh ./
+RUN bash -c 'set -euo pipefail; . ./vocabulary.sh; farebox_vocabulary /vocabulary'
+
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
@@ -17,8 +22,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /var/lib/farebox --create-home farebox
 COPY --from=build /out/farebox /usr/local/bin/farebox
+COPY --from=vocabulary /vocabulary /usr/local/share/farebox/vocabulary
 COPY migrations /usr/local/share/farebox/migrations
 ENV FAREBOX_MIGRATIONS=/usr/local/share/farebox/migrations \
+    FAREBOX_VOCABULARY=/usr/local/share/farebox/vocabulary \
     FAREBOX_JOURNAL=/var/lib/farebox/journal.sqlite
 USER farebox
 # The journal must outlive the container: its identity and its unshipped events are in it.

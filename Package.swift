@@ -47,6 +47,7 @@ let targets: [Target] = [
 
     // Pure.
     module("Formats", "Schema"),
+    module("Tokenizer"),
 
     // Domain.
     module("Ledger", "Schema", "Postgres", "Digest"),
@@ -94,6 +95,7 @@ let targets: [Target] = [
     tests("Postgres", "TestSupport"),
     tests("Digest"),
     tests("Formats", "Schema"),
+    tests("Tokenizer"),
     tests("Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("EventLoop"),
     tests("HTTPServer", "EventLoop"),

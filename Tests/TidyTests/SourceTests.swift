@@ -21,6 +21,7 @@ import Testing
         "Postgres": ["Digest"],
         "Journal": [],
         "Formats": ["Schema"],
+        "Tokenizer": [],
         "Ledger": ["Schema", "Postgres", "Digest"],
         "Billing": ["Schema", "Ledger", "Postgres", "Digest"],
         "Ingress": [
