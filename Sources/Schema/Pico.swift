@@ -49,11 +49,21 @@ extension Pico: CustomStringConvertible {
     /// The exact decimal with at least so many digits after the point: `5.00`, `4.9999625`.
     package func decimal(fractionDigitsMin: Int) -> String {
         let (whole, rest) = units.magnitude.quotientAndRemainder(dividingBy: Self.unitsPerOne)
-        let padding = String(repeating: "0", count: Self.fractionDigits - String(rest).count)
-        var fraction = Substring(padding + String(rest))
-        while fraction.count > fractionDigitsMin, fraction.last == "0" { fraction.removeLast() }
-        let sign = units < 0 ? "-" : ""
-        return fraction.isEmpty ? "\(sign)\(whole)" : "\(sign)\(whole).\(fraction)"
+        var fraction = UInt64(rest)
+        var digitCount = Self.fractionDigits
+        while digitCount > fractionDigitsMin, fraction.isMultiple(of: 10), digitCount > 0 {
+            fraction /= 10
+            digitCount -= 1
+        }
+        var text = units < 0 ? "-" : ""
+        // Sixty-four bits hold all but absurd amounts, and print many times faster.
+        text += UInt64(exactly: whole).map { String($0) } ?? String(whole)
+        guard digitCount > 0 else { return text }
+        let digits = String(fraction)
+        text += "."
+        for _ in digits.utf8.count..<digitCount { text += "0" }
+        text += digits
+        return text
     }
 
     /// Reads a plain decimal such as `5`, `+0.25` or `-12.5`.
@@ -83,21 +93,27 @@ extension Pico: CustomStringConvertible {
 package struct Currency: Hashable, Sendable, CustomStringConvertible {
     /// Three upper-case letters.
     package let code: String
+    /// Digits after the point in the currency's own notation, by ISO 4217 list one.
+    package let exponent: Int
 
     /// Fails unless `code` is three letters from A to Z.
     package init?(_ code: String) {
         guard code.utf8.count == 3,
             code.utf8.allSatisfy({ (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) })
         else { return nil }
-        self.code = code
+        self.init(known: code)
     }
 
-    private init(known code: String) { self.code = code }
+    private init(known code: String) {
+        self.code = code
+        exponent = Self.exponent(of: code)
+    }
 
     package static let usd = Currency(known: "USD")
 
-    /// Digits after the point in the currency's own notation, by ISO 4217 list one.
-    package var exponent: Int {
+    package var description: String { code }
+
+    private static func exponent(of code: String) -> Int {
         switch code {
         case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI",
             "VND", "VUV", "XAF", "XOF", "XPF":
@@ -107,8 +123,6 @@ package struct Currency: Hashable, Sendable, CustomStringConvertible {
         default: 2
         }
     }
-
-    package var description: String { code }
 
     /// The amount, exact, in this currency's notation: `4.9999625 USD`.
     package func text(_ amount: Pico) -> String {

@@ -28,6 +28,28 @@ package struct PriceKey: Hashable, Sendable {
     }
 }
 
+extension PriceKey: Comparable, CustomStringConvertible {
+    /// By class, tier and threshold, each in its order of declaration.
+    package static func < (left: PriceKey, right: PriceKey) -> Bool {
+        left.sortKey < right.sortKey
+    }
+
+    private var sortKey: (Int, Int, Int32) {
+        (
+            TokenClass.allCases.firstIndex(of: tokenClass) ?? 0,
+            ServiceTier.allCases.firstIndex(of: serviceTier) ?? 0, contextTier.threshold
+        )
+    }
+
+    /// `input`, `output priority above 272000`.
+    package var description: String {
+        var text = tokenClass.rawValue
+        if serviceTier != .standard { text += " \(serviceTier.rawValue)" }
+        if contextTier != .base { text += " above \(contextTier.threshold)" }
+        return text
+    }
+}
+
 /// Every price of one model in one version, in pico-units per token or per call.
 package struct PriceTerms: Hashable, Sendable {
     /// The largest price of a token or a call: a thousand units.
@@ -36,7 +58,7 @@ package struct PriceTerms: Hashable, Sendable {
     package let version: PriceVersion
     package let model: String
     package let currency: Currency
-    package var tokenPrices: [PriceKey: Pico] = [:]
+    package var tokenPrices = PriceTable()
     package var fees: [FeeKind: Pico] = [:]
     /// The longest prompt that the model takes, in tokens; nil when the price file is silent.
     package var inputTokensMax: Int64?

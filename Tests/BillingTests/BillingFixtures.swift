@@ -28,7 +28,7 @@ enum BillingFixtures {
         outputTokensMax: Int64? = nil
     ) -> PriceTerms {
         var terms = PriceTerms(version: PriceVersion(1), model: "m", currency: .usd)
-        terms.tokenPrices = prices.mapValues { Pico($0) }
+        terms.tokenPrices = PriceTable(prices.mapValues { Pico($0) })
         terms.fees = fees.mapValues { Pico($0) }
         terms.outputTokensMax = outputTokensMax
         return terms

@@ -41,7 +41,7 @@ package struct ModelPrices: Hashable, Sendable {
     /// These prices as the terms of a version.
     package func terms(version: PriceVersion, model: String, currency: Currency) -> PriceTerms {
         var terms = PriceTerms(version: version, model: model, currency: currency)
-        terms.tokenPrices = tokenPrices
+        terms.tokenPrices = PriceTable(tokenPrices)
         terms.fees = fees
         terms.inputTokensMax = inputTokensMax
         terms.outputTokensMax = outputTokensMax
@@ -89,27 +89,5 @@ package struct PriceSheet: Hashable, Sendable {
             }
         }
         return lines.joined(separator: "\n")
-    }
-}
-
-extension PriceKey: Comparable, CustomStringConvertible {
-    /// By class, tier and threshold, each in its order of declaration.
-    package static func < (left: PriceKey, right: PriceKey) -> Bool {
-        left.sortKey < right.sortKey
-    }
-
-    private var sortKey: (Int, Int, Int32) {
-        (
-            TokenClass.allCases.firstIndex(of: tokenClass) ?? 0,
-            ServiceTier.allCases.firstIndex(of: serviceTier) ?? 0, contextTier.threshold
-        )
-    }
-
-    /// `input`, `output priority above 272000`.
-    package var description: String {
-        var text = tokenClass.rawValue
-        if serviceTier != .standard { text += " \(serviceTier.rawValue)" }
-        if contextTier != .base { text += " above \(contextTier.threshold)" }
-        return text
     }
 }

@@ -27,9 +27,10 @@ package struct Quote: Hashable, Sendable {
         let window = request.contextTokensMax ?? terms.inputTokensMax ?? TokenUsage.countMax
         inputTokens = min(request.inputTokensBound, window)
         let limit = request.outputTokensMax ?? terms.outputTokensMax
-        guard let cap = [request.outputTokensAsked, limit].compactMap({ $0 }).min() else {
+        guard let known = request.outputTokensAsked ?? limit else {
             throw .noOutputLimit(model: terms.model)
         }
+        let cap = min(known, limit ?? known)
         guard cap <= TokenUsage.countMax else { throw .countOutOfRange("the output cap") }
         outputCap = cap
         outputCapLeast = min(cap, max(request.outputTokensFloor, request.minimumOutputTokens))
@@ -102,15 +103,16 @@ extension QuoteRequest {
     /// Every count from zero to `TokenUsage.countMax`; the client's cap may exceed it, since the
     /// model's limit may be lower.
     fileprivate func checkRanges() throws(QuoteRefusal) {
-        let bounded: [(String, Int64?)] = [
-            ("the context window", contextTokensMax), ("the output limit", outputTokensMax),
-            ("the least output", outputTokensFloor), ("the minimum output", minimumOutputTokens),
-            ("n", choices), ("web searches", webSearchesMax),
-        ]
-        for (name, count) in bounded {
-            guard let count else { continue }
-            guard (0...TokenUsage.countMax).contains(count) else { throw .countOutOfRange(name) }
+        func check(_ count: Int64?, _ name: StaticString) throws(QuoteRefusal) {
+            guard let count, !(0...TokenUsage.countMax).contains(count) else { return }
+            throw .countOutOfRange("\(name)")
         }
+        try check(contextTokensMax, "the context window")
+        try check(outputTokensMax, "the output limit")
+        try check(outputTokensFloor, "the least output")
+        try check(minimumOutputTokens, "the minimum output")
+        try check(choices, "n")
+        try check(webSearchesMax, "web searches")
         guard inputTokensBound >= 0 else { throw .countOutOfRange("the prompt") }
         guard outputTokensAsked ?? 0 >= 0 else { throw .countOutOfRange("the output cap") }
         guard choices >= 1 else { throw .countOutOfRange("n") }

@@ -32,7 +32,7 @@ package struct QuoteRequest: Hashable, Sendable {
     /// Whether the answer may be spoken.
     package var wantsAudio = false
     /// The service tiers that the upstream may serve and report.
-    package var serviceTiers: Set<ServiceTier> = [.standard]
+    package var serviceTiers: [ServiceTier] = [.standard]
     /// The most web searches that the upstream may make.
     package var webSearchesMax: Int64 = 0
 
@@ -43,7 +43,7 @@ package struct QuoteRequest: Hashable, Sendable {
 
     /// The tier that the client asked for, which an upstream may also lower to the standard one.
     package mutating func ask(for tier: ServiceTier) {
-        serviceTiers = [tier, .standard]
+        serviceTiers = tier == .standard ? [.standard] : [tier, .standard]
     }
 
     /// The classes that the prompt's tokens can be reported in.

@@ -35,7 +35,7 @@ extension PriceTerms {
         if let price = fallback(tokenClass, serviceTier, context) {
             return TokenRate(price: price, basis: .fallback)
         }
-        return TokenRate(price: tokenPrices.values.max() ?? .zero, basis: .unpriced)
+        return TokenRate(price: tokenPrices.dearest ?? .zero, basis: .unpriced)
     }
 
     private func fallback(
@@ -92,18 +92,17 @@ extension PriceTerms {
 
     /// The tier of a prompt: the highest whose threshold the prompt *exceeds*.
     package func contextTier(promptTokens: Int64) -> ContextTier {
-        tokenPrices.keys.lazy.map(\.contextTier)
-            .filter { Int64($0.threshold) < promptTokens }.max() ?? .base
+        tokenPrices.contextTiers.last { Int64($0.threshold) < promptTokens } ?? .base
     }
 
     /// The next tier with a lower threshold; nil below the base tier.
     private func contextTier(below context: ContextTier) -> ContextTier? {
         guard context > .base else { return nil }
-        return tokenPrices.keys.lazy.map(\.contextTier).filter { $0 < context }.max() ?? .base
+        return tokenPrices.contextTiers.last { $0 < context } ?? .base
     }
 
     /// The next tier with a higher threshold; nil above the last.
     package func contextTier(above context: ContextTier) -> ContextTier? {
-        tokenPrices.keys.lazy.map(\.contextTier).filter { $0 > context }.min()
+        tokenPrices.contextTiers.first { $0 > context }
     }
 }

@@ -193,8 +193,8 @@ enum PriceCommands {
                 continue
             }
             let prices =
-                terms.tokenPrices.sorted { $0.key < $1.key }.map {
-                    ($0.key.description, Pico($0.value.units * 1_000_000))
+                terms.tokenPrices.entries.map {
+                    ($0.key.description, Pico($0.price.units * 1_000_000))
                 }
                 + terms.fees.sorted { $0.key.rawValue < $1.key.rawValue }.map {
                     ("\($0.key.rawValue) (per call)", $0.value)
