@@ -28,6 +28,16 @@ package struct HTTPFields: Sendable {
         entries.first { hasName($0, name) }.map(value)
     }
 
+    /// Calls the body with the bytes of the first field of that lower-case name; nil without one.
+    package func withValue<Result>(
+        of name: String,
+        _ body: (UnsafeBufferPointer<UInt8>) -> Result
+    ) -> Result? {
+        guard let entry = entries.first(where: { hasName($0, name) }) else { return nil }
+        let range = ranges(entry).value
+        return bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[range])) }
+    }
+
     /// The values of all fields of that lower-case name, in order.
     package func all(named name: String) -> [String] {
         entries.filter { hasName($0, name) }.map(value)

@@ -1,3 +1,4 @@
+import Digest
 import Formats
 import HTTPServer
 import Ledger
@@ -22,13 +23,14 @@ extension Caller {
         directory: DirectorySnapshot,
         now: Instant
     ) throws(APIError) -> Caller {
-        guard let secret = secret(of: request, format) else {
+        let presented = presented(by: request, format)
+        if case .nothing = presented {
             throw APIError(
                 .invalidKey,
                 "No API key was sent. Send one as \"Authorization: Bearer sk-fb-…\" or x-api-key."
             )
         }
-        guard let hash = APIKeySecret.hash(ofPresented: secret), let key = directory.key(hash),
+        guard case .secret(let hash) = presented, let key = directory.key(hash),
             key.expiresAt.map({ now < $0 }) ?? true,
             let account = directory.accounts[key.account]
         else {
@@ -46,17 +48,44 @@ extension Caller {
         return models.contains { ModelPattern($0)?.matches(model) ?? false }
     }
 
-    private static func secret(of request: HTTPRequest, _ format: APIFormat) -> String? {
-        let apiKey = request.fields["x-api-key"].flatMap { $0.isEmpty ? nil : $0 }
-        let bearer = request.fields["authorization"].flatMap(bearerToken)
-        return format == .anthropic ? apiKey ?? bearer : bearer ?? apiKey
+    /// What a request has to show for itself.
+    private enum Presented {
+        case nothing
+        /// Not even the form of one of our secrets.
+        case malformed
+        case secret(SHA256Digest)
+
+        init(_ text: UnsafeBufferPointer<UInt8>?) {
+            guard let text, !text.isEmpty else {
+                self = .nothing
+                return
+            }
+            self = APIKeySecret.hash(ofPresented: text).map { .secret($0) } ?? .malformed
+        }
+    }
+
+    private static func presented(by request: HTTPRequest, _ format: APIFormat) -> Presented {
+        let fields = request.fields
+        let apiKey = { fields.withValue(of: "x-api-key") { Presented($0) } ?? .nothing }
+        let bearer = {
+            fields.withValue(of: "authorization") { Presented(bearerToken($0)) } ?? .nothing
+        }
+        let (first, second) = format == .anthropic ? (apiKey, bearer) : (bearer, apiKey)
+        let presented = first()
+        if case .nothing = presented { return second() }
+        return presented
     }
 
     /// RFC 6750 §2.1: the scheme's name in any case, then the token.
-    private static func bearerToken(_ value: String) -> String? {
-        let parts = value.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        let token = parts[1].trimmingPrefix { $0 == " " }
-        return token.isEmpty ? nil : String(token)
+    private static func bearerToken(
+        _ value: UnsafeBufferPointer<UInt8>
+    ) -> UnsafeBufferPointer<UInt8>? {
+        let scheme: StaticString = "bearer "
+        guard value.count > scheme.utf8CodeUnitCount else { return nil }
+        for index in 0..<scheme.utf8CodeUnitCount
+        where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
+        let space = UInt8(ascii: " ")
+        let token = value[scheme.utf8CodeUnitCount...].drop { $0 == space }
+        return UnsafeBufferPointer(rebasing: token)
     }
 }

@@ -31,11 +31,15 @@ package struct APIKeySecret: Sendable, CustomStringConvertible {
     package var description: String { "«secret»" }
 
     /// The hash of what a client presents; nil when it has not even the form of a secret.
-    package static func hash(ofPresented text: some StringProtocol) -> SHA256Digest? {
-        guard text.utf8.count == start.utf8.count + 43, text.utf8.starts(with: start.utf8) else {
-            return nil
-        }
-        return SHA256.hash(text.utf8)
+    package static func hash(ofPresented text: UnsafeBufferPointer<UInt8>) -> SHA256Digest? {
+        guard text.count == start.utf8.count + 43, text.starts(with: start.utf8) else { return nil }
+        return SHA256.hash(UnsafeRawBufferPointer(text))
+    }
+
+    /// The hash of what a client presents; nil when it has not even the form of a secret.
+    package static func hash(ofPresented text: String) -> SHA256Digest? {
+        var text = text
+        return text.withUTF8 { hash(ofPresented: $0) }
     }
 }
 
