@@ -210,7 +210,7 @@ struct AnswerRelay {
     /// What of the upstream's response fields concerns the client.
     ///
     /// An allow-list: rate limits describe the operator's key, and cookies its session.
-    private static let passedNames: Set<String> = [
+    private static let passedNames = [
         "content-type", "openai-processing-ms", "openai-version",
     ]
 

@@ -5,33 +5,58 @@ import Ledger
 import Schema
 
 /// A request that has arrived: its identifier and its instants.
-struct Arrival {
+///
+/// A class, like what is known of a call later, because it is handed from phase to phase.
+final class Arrival {
     let id: RequestID
+    /// As clients see it: `req_` and 32 hexadecimal digits.
+    let requestID: String
     let endpoint: Endpoint
     let receivedAt: ContinuousClock.Instant
     let request: HTTPRequest
 
-    var format: APIFormat { endpoint.format }
+    init(
+        id: RequestID,
+        endpoint: Endpoint,
+        receivedAt: ContinuousClock.Instant,
+        request: HTTPRequest
+    ) {
+        self.id = id
+        requestID = "req_\(id.hexadecimal)"
+        self.endpoint = endpoint
+        self.receivedAt = receivedAt
+        self.request = request
+    }
 
-    /// As clients see it: `req_` and 32 hexadecimal digits.
-    var requestID: String { "req_\(id.hexadecimal)" }
+    var format: APIFormat { endpoint.format }
 }
 
 /// A body that has been read, and what it says.
-struct ParsedCall {
+final class ParsedCall {
     let body: [UInt8]
     let facts: CallFacts
+
+    init(body: [UInt8], facts: CallFacts) {
+        self.body = body
+        self.facts = facts
+    }
 }
 
 /// Where a call goes.
-struct RoutedCall {
+final class RoutedCall {
     let route: ModelRoute
     let upstream: Upstream
     let upstreamModel: String
+
+    init(route: ModelRoute, upstream: Upstream, upstreamModel: String) {
+        self.route = route
+        self.upstream = upstream
+        self.upstreamModel = upstreamModel
+    }
 }
 
 /// A call that may leave: its money is set aside and its draft event is in the journal.
-struct AdmittedCall {
+final class AdmittedCall {
     let arrival: Arrival
     let caller: Caller
     let call: ParsedCall
@@ -40,6 +65,26 @@ struct AdmittedCall {
     let event: EventID
     let admittedAt: Instant
     let startedAt: ContinuousClock.Instant
+
+    init(
+        arrival: Arrival,
+        caller: Caller,
+        call: ParsedCall,
+        routed: RoutedCall,
+        admission: Admission,
+        event: EventID,
+        admittedAt: Instant,
+        startedAt: ContinuousClock.Instant
+    ) {
+        self.arrival = arrival
+        self.caller = caller
+        self.call = call
+        self.routed = routed
+        self.admission = admission
+        self.event = event
+        self.admittedAt = admittedAt
+        self.startedAt = startedAt
+    }
 }
 
 /// What came of a call, before it is priced.

@@ -16,15 +16,20 @@ struct CallLife {
     let gateway: Gateway
     let arrival: Arrival
     let exchange: HTTPExchange
-    let curl: CurlClient
+    let callLoop: CallLoop
 
     private var services: GatewayServices { gateway.services }
 
-    init(_ gateway: Gateway, _ arrival: Arrival, _ exchange: HTTPExchange, _ curl: CurlClient) {
+    init(
+        _ gateway: Gateway,
+        _ arrival: Arrival,
+        _ exchange: HTTPExchange,
+        _ callLoop: CallLoop
+    ) {
         self.gateway = gateway
         self.arrival = arrival
         self.exchange = exchange
-        self.curl = curl
+        self.callLoop = callLoop
     }
 
     func run() async {
@@ -171,12 +176,12 @@ struct CallLife {
             call: call,
             routed: routed,
             admission: admission,
-            event: EventID.make(at: admittedAt),
+            event: callLoop.identifiers.next(at: admittedAt),
             admittedAt: admittedAt,
-            startedAt: gateway.loop.now
+            startedAt: callLoop.loop.now
         )
         do {
-            try await services.settlement.enter(admitted)
+            try await services.settlement.enter(admitted, callLoop)
         } catch {
             services.desk.release(admission)
             throw APIError(
@@ -192,7 +197,7 @@ struct CallLife {
     private func forward(_ admitted: AdmittedCall) async -> Result<CurlResponse, CurlError> {
         let request = UpstreamRequest(admitted, limits: services.configuration.limits)
         do {
-            return .success(try await curl.send(request.curlRequest))
+            return .success(try await callLoop.curl.send(request.curlRequest))
         } catch {
             return .failure(error)
         }
@@ -215,7 +220,7 @@ struct CallLife {
                 exchange: exchange,
                 response: response,
                 admitted: admitted,
-                loop: gateway.loop,
+                loop: callLoop.loop,
                 limits: services.configuration.limits
             )
             return await relay.run()
@@ -239,9 +244,9 @@ struct CallLife {
 
     /// Durable before the client gets its last byte.
     private func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
-        await services.settlement.settle(admitted, usage)
+        await services.settlement.settle(admitted, usage, callLoop)
         services.metrics.settled(usage)
-        services.log.call(admitted, usage)
+        callLoop.log(admitted, usage)
     }
 
     private func deliver(_ answer: RelayedAnswer, _ admitted: AdmittedCall, _ usage: Usage) {
@@ -250,7 +255,7 @@ struct CallLife {
 
     private func refuse(_ error: APIError) {
         services.metrics.refused(error)
-        services.log.refusal(arrival, error)
+        callLoop.log(arrival, error)
         exchange.refuse(error, arrival.format, requestID: arrival.requestID)
     }
 }

@@ -14,15 +14,20 @@ struct CountTokens {
     private let gateway: Gateway
     private let arrival: Arrival
     private let exchange: HTTPExchange
-    private let curl: CurlClient
+    private let callLoop: CallLoop
 
     private var services: GatewayServices { gateway.services }
 
-    init(_ gateway: Gateway, _ arrival: Arrival, _ exchange: HTTPExchange, _ curl: CurlClient) {
+    init(
+        _ gateway: Gateway,
+        _ arrival: Arrival,
+        _ exchange: HTTPExchange,
+        _ callLoop: CallLoop
+    ) {
         self.gateway = gateway
         self.arrival = arrival
         self.exchange = exchange
-        self.curl = curl
+        self.callLoop = callLoop
     }
 
     func run() async {
@@ -42,7 +47,7 @@ struct CountTokens {
             try await ask(upstream, model, call)
         } catch {
             services.metrics.refused(error)
-            services.log.refusal(arrival, error)
+            callLoop.log(arrival, error)
             exchange.refuse(error, arrival.format, requestID: arrival.requestID)
         }
     }
@@ -92,7 +97,7 @@ struct CountTokens {
         let response: CurlResponse
         let body: [UInt8]
         do {
-            response = try await curl.send(request.curlRequest)
+            response = try await callLoop.curl.send(request.curlRequest)
             body = try await collect(response)
         } catch {
             throw UpstreamFailure(error, upstream: upstream.name).error

@@ -2,44 +2,52 @@ import Curl
 import EventLoop
 import Formats
 import HTTPServer
+import Journal
 import Schema
 
 /// The public face of Farebox on one event loop.
 package final class Gateway: Sendable {
     let services: GatewayServices
-    let loop: EventLoop
-    private let curl: LoopBound<CurlClient>
+    private let callLoop: LoopBound<CallLoop>
 
     /// - Parameter curl: the loop's own client; used on the loop only.
-    package init(services: GatewayServices, loop: EventLoop, curl: LoopBound<CurlClient>) {
+    package init(
+        services: GatewayServices,
+        loop: EventLoop,
+        curl: LoopBound<CurlClient>,
+        journal: Journal
+    ) {
         self.services = services
-        self.loop = loop
-        self.curl = curl
+        callLoop = LoopBound(
+            CallLoop(loop: loop, curl: curl, journal: journal, log: services.log),
+            loop: loop
+        )
     }
 
     /// Answers one request.
     ///
     /// Whatever happens, the exchange is ended when this returns.
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
-        let id = RequestID.make(at: services.now())
+        let callLoop = callLoop.value
+        let id: RequestID = callLoop.identifiers.next(at: services.now())
         do {
             switch try RouteTable.find(request.method, request.path) {
             case .call(let endpoint):
                 let arrival = Arrival(
                     id: id,
                     endpoint: endpoint,
-                    receivedAt: loop.now,
+                    receivedAt: callLoop.loop.now,
                     request: request
                 )
-                await CallLife(self, arrival, exchange, curl.value).run()
+                await CallLife(self, arrival, exchange, callLoop).run()
             case .countTokens:
                 let arrival = Arrival(
                     id: id,
                     endpoint: .messages,
-                    receivedAt: loop.now,
+                    receivedAt: callLoop.loop.now,
                     request: request
                 )
-                await CountTokens(self, arrival, exchange, curl.value).run()
+                await CountTokens(self, arrival, exchange, callLoop).run()
             case let route:
                 try await InformationRoutes(services).answer(route, request, exchange, id)
             }

@@ -1,5 +1,6 @@
 import Glibc
 import Schema
+import Synchronization
 
 /// Writes log lines: JSON objects for machines, readable lines at a terminal.
 ///
@@ -44,18 +45,19 @@ package struct Log: Sendable {
     private let least: Level
     private let isReadable: Bool
     private let clock: @Sendable () -> Instant
-    private let write: @Sendable (String) -> Void
+    /// Takes whole lines with their line ends.
+    let write: @Sendable ([UInt8]) -> Void
 
     /// - Parameters:
     ///   - least: lines below this level are not written.
     ///   - isReadable: lines for people instead of JSON.
     ///   - clock: dates the lines.
-    ///   - write: takes one whole line with its line end.
+    ///   - write: takes whole lines with their line ends.
     package init(
         least: Level,
         isReadable: Bool,
         clock: @escaping @Sendable () -> Instant,
-        write: @escaping @Sendable (String) -> Void = Log.standardError
+        write: @escaping @Sendable ([UInt8]) -> Void = Log.standardError
     ) {
         self.least = least
         self.isReadable = isReadable
@@ -63,28 +65,40 @@ package struct Log: Sendable {
         self.write = write
     }
 
-    /// One `write` a line, so that lines of several threads do not mix.
-    package static let standardError: @Sendable (String) -> Void = { line in
-        var line = line
-        line.withUTF8 { bytes in
-            // A log that cannot be written must not stop the gateway.
-            _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count)
+    private static let isWriting = Mutex(())
+
+    /// Under a lock, so that lines of several threads do not mix.
+    package static let standardError: @Sendable ([UInt8]) -> Void = { lines in
+        isWriting.withLock { _ in
+            lines.withUnsafeBytes { bytes in
+                var rest = bytes[...]
+                while !rest.isEmpty {
+                    let count = Glibc.write(
+                        STDERR_FILENO,
+                        UnsafeRawBufferPointer(rebasing: rest).baseAddress,
+                        rest.count
+                    )
+                    // A log that cannot be written must not stop the gateway.
+                    guard count > 0 else { return }
+                    rest = rest.dropFirst(count)
+                }
+            }
         }
     }
 
-    package func debug(_ message: String, _ values: KeyValuePairs<String, Value> = [:]) {
+    package func debug(_ message: String, _ values: KeyValuePairs<StaticString, Value> = [:]) {
         line(.debug, message, values)
     }
 
-    package func info(_ message: String, _ values: KeyValuePairs<String, Value> = [:]) {
+    package func info(_ message: String, _ values: KeyValuePairs<StaticString, Value> = [:]) {
         line(.info, message, values)
     }
 
-    package func warning(_ message: String, _ values: KeyValuePairs<String, Value> = [:]) {
+    package func warning(_ message: String, _ values: KeyValuePairs<StaticString, Value> = [:]) {
         line(.warning, message, values)
     }
 
-    package func error(_ message: String, _ values: KeyValuePairs<String, Value> = [:]) {
+    package func error(_ message: String, _ values: KeyValuePairs<StaticString, Value> = [:]) {
         line(.error, message, values)
     }
 
@@ -93,50 +107,34 @@ package struct Log: Sendable {
     private func line(
         _ level: Level,
         _ message: String,
-        _ values: KeyValuePairs<String, Value>
+        _ values: KeyValuePairs<StaticString, Value>
     ) {
         guard writes(level) else { return }
-        var text = ""
-        text.reserveCapacity(256)
-        if isReadable {
-            text += "\(clock()) \(level.name) \(message)"
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        encode(level, message, into: &bytes) { line in
             for (name, value) in values {
-                text += " "
-                text += name
-                text += "="
                 switch value {
-                case .text(let content): text += content
-                case .number(let number): text += String(number)
+                case .text(let text): line.add(name, text)
+                case .number(let number): line.add(name, number)
                 }
             }
-        } else {
-            text += "{\"time\":\"\(clock())\",\"level\":\"\(level.name)\",\"message\":"
-            Self.append(quoted: message, to: &text)
-            for (name, value) in values {
-                text += ",\""
-                text += name
-                text += "\":"
-                switch value {
-                case .text(let content): Self.append(quoted: content, to: &text)
-                case .number(let number): text += String(number)
-                }
-            }
-            text += "}"
         }
-        text += "\n"
-        write(text)
+        write(bytes)
     }
 
-    private static func append(quoted content: String, to text: inout String) {
-        text += "\""
-        for scalar in content.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case _ where scalar.value < 0x20: text += " "
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        text += "\""
+    /// Appends a line to others that are to be written with it.
+    func encode(
+        _ level: Level,
+        _ message: String,
+        into lines: inout [UInt8],
+        _ values: (inout LogLine) -> Void
+    ) {
+        var line = LogLine(bytes: lines, isReadable: isReadable)
+        lines = []
+        line.begin(level, message, at: clock())
+        values(&line)
+        line.end()
+        lines = line.bytes
     }
 }

@@ -2,40 +2,32 @@ import Formats
 import Ledger
 import Schema
 
-extension Log {
+extension CallLoop {
     /// One line for a call that was admitted: who, what, how it ended, and what it cost.
-    func call(_ admitted: AdmittedCall, _ usage: Usage) {
-        guard writes(.info) else { return }
-        info(
-            "call",
-            [
-                "request_id": .text(admitted.arrival.requestID),
-                "account": .text(admitted.caller.account.slug),
-                "endpoint": .text(usage.endpoint.rawValue),
-                "model": .text(usage.model),
-                "upstream": .text(usage.upstream),
-                "status": .number(Int64(usage.status)),
-                "outcome": .text(usage.outcome.rawValue),
-                "usage_source": .text(usage.source.rawValue),
-                "input_tokens": .number(usage.tokens.inputTotal),
-                "output_tokens": .number(usage.tokens.outputTotal),
-                "charge": .text(usage.charge.description),
-                "latency_ms": .number(usage.latencyMilliseconds),
-            ]
-        )
+    func log(_ admitted: AdmittedCall, _ usage: Usage) {
+        info("call") { line in
+            line.add("request_id", admitted.arrival.requestID)
+            line.add("account", admitted.caller.account.slug)
+            line.add("endpoint", usage.endpoint.rawValue)
+            line.add("model", usage.model)
+            line.add("upstream", usage.upstream)
+            line.add("status", Int64(usage.status))
+            line.add("outcome", usage.outcome.rawValue)
+            line.add("usage_source", usage.source.rawValue)
+            line.add("input_tokens", usage.tokens.inputTotal)
+            line.add("output_tokens", usage.tokens.outputTotal)
+            line.add("charge", usage.charge.description)
+            line.add("latency_ms", usage.latencyMilliseconds)
+        }
     }
 
     /// One line for a call that was refused.
-    func refusal(_ arrival: Arrival, _ error: APIError) {
-        guard writes(.info) else { return }
-        info(
-            "refused",
-            [
-                "request_id": .text(arrival.requestID),
-                "endpoint": .text(arrival.endpoint.rawValue),
-                "status": .number(Int64(error.status)),
-                "reason": .text(error.message),
-            ]
-        )
+    func log(_ arrival: Arrival, _ error: APIError) {
+        info("refused") { line in
+            line.add("request_id", arrival.requestID)
+            line.add("endpoint", arrival.endpoint.rawValue)
+            line.add("status", Int64(error.status))
+            line.add("reason", error.message)
+        }
     }
 }

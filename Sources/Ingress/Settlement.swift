@@ -37,15 +37,23 @@ package final class Settlement: Sendable {
     }
 
     /// Writes the call's draft; durable on return, before the request leaves.
-    func enter(_ admitted: AdmittedCall) async throws(JournalError) {
+    func enter(
+        _ admitted: AdmittedCall,
+        _ callLoop: CallLoop
+    ) async throws(JournalError) {
         let event = Event(
             account: admitted.caller.account.id,
             id: admitted.event,
             occurredAt: admitted.admittedAt,
             body: .usage(admitted.draft)
         )
+        callLoop.journalled()
         do {
-            try await journal.enter(EntryID(admitted.event), EventEncoding.encode(event))
+            try await journal.enter(
+                EntryID(admitted.event),
+                EventEncoding.encode(event),
+                wakes: false
+            )
         } catch {
             readiness.set(.journalFailing, to: journal.health != .ok)
             throw error
@@ -55,7 +63,7 @@ package final class Settlement: Sendable {
     /// Writes the call's end; durable on return.
     ///
     /// The hold is turned into the charge.
-    func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
+    func settle(_ admitted: AdmittedCall, _ usage: Usage, _ callLoop: CallLoop) async {
         let event = Event(
             account: admitted.caller.account.id,
             id: admitted.event,
@@ -64,8 +72,9 @@ package final class Settlement: Sendable {
         )
         let id = EntryID(admitted.event)
         let payload = EventEncoding.encode(event)
+        callLoop.journalled()
         do {
-            try await journal.settle(id, payload)
+            try await journal.settle(id, payload, wakes: false)
         } catch {
             readiness.set(.journalFailing, to: true)
             late.withLock { $0.append(Late(id: id, payload: payload)) }

@@ -96,27 +96,46 @@ extension Journal {
     /// Writes a call's draft, before its request leaves; durable on return.
     ///
     /// Throws `alreadyEntered` for an id that was used, and at once while the disk fails.
-    package func enter(_ id: EntryID, _ payload: [UInt8]) async throws(JournalError) {
-        try await submit(.enter(id, payload), byteCount: payload.count)
+    /// - Parameter wakes: false when the caller will soon call `wake` for a whole batch.
+    package func enter(
+        _ id: EntryID,
+        _ payload: [UInt8],
+        wakes: Bool = true
+    ) async throws(JournalError) {
+        try await submit(.enter(id, payload), byteCount: payload.count, wakes: wakes)
     }
 
     /// Replaces a call's draft by its end, which is then to be shipped; durable on return.
     ///
     /// Throws `notEntered` when there was no draft, but keeps the settlement all the same, and
     /// `alreadySettled` when there was one already, which stands.
-    package func settle(_ id: EntryID, _ payload: [UInt8]) async throws(JournalError) {
-        try await submit(.settle(id, payload), byteCount: payload.count)
+    /// - Parameter wakes: false when the caller will soon call `wake` for a whole batch.
+    package func settle(
+        _ id: EntryID,
+        _ payload: [UInt8],
+        wakes: Bool = true
+    ) async throws(JournalError) {
+        try await submit(.settle(id, payload), byteCount: payload.count, wakes: wakes)
     }
+
+    /// Sends the thread to work on what was queued without waking it.
+    ///
+    /// An event loop calls this once a turn, so that the calls of the turn share a transaction.
+    package func wake() { mailbox.wake() }
 
     /// Removes the draft of a call that never left; `notEntered` when there is none.
     package func discard(_ id: EntryID) async throws(JournalError) {
-        try await submit(.discard(id), byteCount: 0)
+        try await submit(.discard(id), byteCount: 0, wakes: true)
     }
 
-    private func submit(_ step: CallStep, byteCount: Int) async throws(JournalError) {
+    private func submit(
+        _ step: CallStep,
+        byteCount: Int,
+        wakes: Bool
+    ) async throws(JournalError) {
         guard byteCount <= Self.payloadBytesMax else { throw JournalError(.payloadTooLarge) }
         let failure = await withCheckedContinuation { continuation in
-            if let refusal = mailbox.post(.call(step, continuation)).refusal {
+            if let refusal = mailbox.post(.call(step, continuation), wakes: wakes).refusal {
                 continuation.resume(returning: refusal)
             }
         }

@@ -39,7 +39,9 @@ final class Mailbox<Letter: Sendable>: @unchecked Sendable {
     }
 
     /// Adds a letter; wakes the reader only when it sleeps, so once per batch.
-    func post(_ letter: Letter) -> Receipt {
+    ///
+    /// - Parameter wakes: false lets the reader sleep on until `wake`, for a batch to grow.
+    func post(_ letter: Letter, wakes: Bool = true) -> Receipt {
         pthread_mutex_lock(mutex)
         guard !isClosed, letters.count < letterCountMax else {
             let receipt: Receipt = isClosed ? .closed : .full
@@ -47,11 +49,20 @@ final class Mailbox<Letter: Sendable>: @unchecked Sendable {
             return receipt
         }
         letters.append(letter)
-        let wakes = isReaderAsleep
-        isReaderAsleep = false
+        let mustSignal = wakes && isReaderAsleep
+        if mustSignal { isReaderAsleep = false }
         pthread_mutex_unlock(mutex)
-        if wakes { pthread_cond_signal(arrival) }
+        if mustSignal { pthread_cond_signal(arrival) }
         return .posted
+    }
+
+    /// Wakes the reader if it sleeps on letters that were posted without waking it.
+    func wake() {
+        pthread_mutex_lock(mutex)
+        let mustSignal = isReaderAsleep && !letters.isEmpty
+        if mustSignal { isReaderAsleep = false }
+        pthread_mutex_unlock(mutex)
+        if mustSignal { pthread_cond_signal(arrival) }
     }
 
     /// Adds a letter past every limit and refuses those after it, but for its like.

@@ -25,9 +25,22 @@ extension Instant: CustomStringConvertible {
         let date = CalendarDate(daysSince1970: days)
         let seconds = timeOfDay / 1_000_000
         let fraction = timeOfDay % 1_000_000
-        let time = [seconds / 3_600, seconds / 60 % 60, seconds % 60].map { padded($0, 2) }
-        let decimals = fraction == 0 ? "" : "." + padded(fraction, 6)
-        return "\(date)T\(time.joined(separator: ":"))\(decimals)Z"
+        return String(unsafeUninitializedCapacity: 40) { buffer in
+            var writer = DigitWriter(buffer)
+            writer.write(date)
+            writer.write("T")
+            writer.write(seconds / 3_600, width: 2)
+            writer.write(":")
+            writer.write(seconds / 60 % 60, width: 2)
+            writer.write(":")
+            writer.write(seconds % 60, width: 2)
+            if fraction != 0 {
+                writer.write(".")
+                writer.write(fraction, width: 6)
+            }
+            writer.write("Z")
+            return writer.count
+        }
     }
 
     /// Reads RFC 3339 (`2026-11-24T10:00:00.5+01:00`) or a date alone, which is its UTC midnight.
@@ -81,7 +94,13 @@ package struct CalendarDate: Hashable, Comparable, Sendable, CustomStringConvert
         return era * 146_097 + dayOfEra - 719_468
     }
 
-    package var description: String { "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))" }
+    package var description: String {
+        String(unsafeUninitializedCapacity: 32) { buffer in
+            var writer = DigitWriter(buffer)
+            writer.write(self)
+            return writer.count
+        }
+    }
 
     package static func < (left: Self, right: Self) -> Bool {
         (left.year, left.month, left.day) < (right.year, right.month, right.day)
@@ -159,9 +178,42 @@ private struct TimestampScanner {
     }
 }
 
-private func padded(_ value: Int64, _ width: Int) -> String {
-    let digits = String(value)
-    return String(repeating: "0", count: max(0, width - digits.count)) + digits
+/// Writes decimal digits into a buffer that is long enough for any date.
+private struct DigitWriter {
+    private let buffer: UnsafeMutableBufferPointer<UInt8>
+    private(set) var count = 0
+
+    init(_ buffer: UnsafeMutableBufferPointer<UInt8>) { self.buffer = buffer }
+
+    mutating func write(_ character: Unicode.Scalar) { put(UInt8(ascii: character)) }
+
+    mutating func write(_ date: CalendarDate) {
+        write(date.year, width: 4)
+        write("-")
+        write(date.month, width: 2)
+        write("-")
+        write(date.day, width: 2)
+    }
+
+    /// The number with leading zeros, and as many digits more as it needs.
+    mutating func write(_ value: Int64, width: Int) {
+        if value < 0 { write("-") }
+        var scale: UInt64 = 1
+        var digitCount = 1
+        while digitCount < width || value.magnitude / scale >= 10 {
+            scale *= 10
+            digitCount += 1
+        }
+        while scale > 0 {
+            put(UInt8(ascii: "0") + UInt8(value.magnitude / scale % 10))
+            scale /= 10
+        }
+    }
+
+    private mutating func put(_ byte: UInt8) {
+        buffer[count] = byte
+        count += 1
+    }
 }
 
 extension Int64 {

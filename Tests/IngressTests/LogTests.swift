@@ -11,7 +11,7 @@ import Testing
             least: .info,
             isReadable: isReadable,
             clock: { Instant(microseconds: 0) },
-            write: { line in written.append(line) }
+            write: { lines in written.append(String(decoding: lines, as: UTF8.self)) }
         )
         body(log)
         return written.all

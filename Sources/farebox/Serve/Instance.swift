@@ -90,7 +90,7 @@ struct Instance: Sendable {
             log: log,
             now: now
         )
-        servers = try Self.servers(options, loops, gatewayServices)
+        servers = try Self.servers(options, loops, gatewayServices, journal)
         let adminFace = AdminFace(
             metrics: metrics,
             readiness: readiness,
@@ -195,7 +195,8 @@ struct Instance: Sendable {
     private static func servers(
         _ options: ServeOptions,
         _ loops: LoopsRunner,
-        _ services: GatewayServices
+        _ services: GatewayServices,
+        _ journal: Journal
     ) throws -> [HTTPServer] {
         var limits = HTTPLimits()
         limits.connectionsMax = options.configuration.gateway.limits.connectionsMax
@@ -203,7 +204,12 @@ struct Instance: Sendable {
         // A port that the kernel chooses is shared by handing one loop's choice to the others.
         return loops.members.prefix(options.listen.port == 0 ? 1 : loops.members.count)
             .map { member in
-                let gateway = Gateway(services: services, loop: member.loop, curl: member.curl)
+                let gateway = Gateway(
+                    services: services,
+                    loop: member.loop,
+                    curl: member.curl,
+                    journal: journal
+                )
                 return HTTPServer(
                     loop: member.loop,
                     address: options.listen,
