@@ -40,16 +40,22 @@ package struct Shipment: Sendable {
     }
 }
 
-/// How long the shipper waits after failures: doubling, bounded, from the start after a success.
+/// How long the shipper waits: a little between batches that are not full, so that events gather
+/// under load and alone leave at once; after failures doubling, bounded.
 package struct ShippingPace: Sendable {
     private static let delayMin = Duration.milliseconds(100)
     private static let delayMax = Duration.seconds(5)
+    private static let batchInterval = Duration.milliseconds(20)
 
     private var delay = delayMin
 
     package init() {}
 
-    package mutating func succeeded() { delay = Self.delayMin }
+    /// The least time from the beginning of this batch to the next; nil after a full one.
+    package mutating func succeeded(count: Int) -> Duration? {
+        delay = Self.delayMin
+        return count < Shipment.eventsMax ? Self.batchInterval : nil
+    }
 
     /// The pause before the next try.
     package mutating func failed() -> Duration {

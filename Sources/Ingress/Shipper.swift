@@ -48,9 +48,13 @@ package struct Shipper: Sendable {
     package func shipAll() async {
         var pace = ShippingPace()
         while !Task.isCancelled {
+            let start = ContinuousClock.now
             do {
-                guard try await shipBatch() else { return }
-                pace.succeeded()
+                let count = try await shipBatch()
+                guard count > 0 else { return }
+                if let rest = pace.succeeded(count: count) {
+                    try? await Task.sleep(until: start + rest)
+                }
             } catch {
                 log.warning("events cannot be shipped now", ["error": .text("\(error)")])
                 try? await Task.sleep(for: pace.failed())
@@ -66,10 +70,10 @@ package struct Shipper: Sendable {
         {}
     }
 
-    /// Ships one batch; false when there was nothing to ship.
-    private func shipBatch() async throws -> Bool {
+    /// Ships one batch; returns its size.
+    private func shipBatch() async throws -> Int {
         let entries = try await journal.unshipped(limit: Shipment.eventsMax)
-        guard !entries.isEmpty else { return false }
+        guard !entries.isEmpty else { return 0 }
         let shipment = try Shipment(entries)
         let outcomes = try await store.append(shipment.events)
         try await journal.markShipped(entries)
@@ -87,6 +91,6 @@ package struct Shipper: Sendable {
             escrow.shipped(arrival.account, lease: arrival.lease, amount: arrival.charge)
         }
         metrics.shipped(shipment.events.count, parked: parked.count)
-        return true
+        return shipment.events.count
     }
 }
