@@ -77,13 +77,13 @@ extension CurlRequest {
 
     /// What makes the request unfit to be sent, in words that quote nothing of it; nil when fit.
     var flaw: String? {
-        if method.utf8.isEmpty || !method.utf8.allSatisfy({ 0x41...0x5a ~= $0 }) {
+        if !all(method, { 0x41...0x5a ~= $0 }) || method.isEmpty {
             return "the method is not a word of upper-case letters"
         }
         if !isSecure && !url.utf8.starts(with: "http://".utf8) {
             return "the URL starts with neither http:// nor https://"
         }
-        if !url.utf8.allSatisfy({ 0x21...0x7e ~= $0 && $0 != UInt8(ascii: "#") }) {
+        if !all(url, { 0x21...0x7e ~= $0 && $0 != UInt8(ascii: "#") }) {
             return "the URL holds a byte that must be percent-encoded, or a fragment"
         }
         for (name, value) in fields {
@@ -96,23 +96,34 @@ extension CurlRequest {
 }
 
 /// Fields that curl or this module decides, because framing and reuse hang on them.
-private let reservedNames: Set<String> = [
+private let reservedNames = [
     "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
     "transfer-encoding", "upgrade",
 ]
 
 private func fieldFlaw(_ name: String, _ value: String) -> String? {
-    if name.utf8.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
+    if name.isEmpty || !all(name, isTokenByte) {
         return "a field name is not a token"
     }
-    if !value.utf8.allSatisfy(isFieldValueByte) {
+    if !all(value, isFieldValueByte) {
         return "a field value holds a control character"
     }
-    // All reserved names are short; lower-casing is only paid for where it can matter.
-    if name.utf8.count <= 17, reservedNames.contains(name.lowercased()) {
+    if reservedNames.contains(where: { isSame(name, $0) }) {
         return "a field is reserved to the transfer"
     }
     return nil
+}
+
+/// Whether a name is this lower-case one, in any case.
+private func isSame(_ name: String, _ lowerCase: String) -> Bool {
+    guard name.utf8.count == lowerCase.utf8.count else { return false }
+    return zip(name.utf8, lowerCase.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
+}
+
+/// Whether every byte answers; over contiguous bytes, which a string's view is not to a loop.
+private func all(_ text: String, _ answers: (UInt8) -> Bool) -> Bool {
+    var text = text
+    return text.withUTF8 { $0.allSatisfy(answers) }
 }
 
 /// Whether the byte may stand in a field name or method (RFC 9110 §5.6.2).

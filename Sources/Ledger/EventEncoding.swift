@@ -80,12 +80,14 @@ package enum EventEncoding {
 
 /// Appends fields in their canonical form.
 private struct EventWriter {
-    private(set) var bytes: [UInt8] = []
+    /// A call with names of ordinary length fits.
+    private static let usualBytes = 512
 
-    init() {
-        // A call with names of ordinary length fits.
-        bytes.reserveCapacity(512)
-    }
+    /// Longer than what is written, so that nearly every field is one store.
+    private var storage = [UInt8](repeating: 0, count: usualBytes)
+    private var count = 0
+
+    var bytes: [UInt8] { Array(storage[..<count]) }
 
     mutating func write(_ usage: Usage) {
         write(usage.request)
@@ -126,8 +128,18 @@ private struct EventWriter {
         write(tokens.reasoning)
     }
 
-    mutating func write(_ value: some FixedWidthInteger) {
-        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    mutating func write<Value: FixedWidthInteger>(_ value: Value) {
+        let width = MemoryLayout<Value>.size
+        reserve(width)
+        storage.withUnsafeMutableBytes { bytes in
+            bytes.storeBytes(of: value.bigEndian, toByteOffset: count, as: Value.self)
+        }
+        count += width
+    }
+
+    private mutating func reserve(_ width: Int) {
+        guard count + width > storage.count else { return }
+        storage += [UInt8](repeating: 0, count: max(width, storage.count))
     }
 
     mutating func write<Entity>(_ identifier: Identifier<Entity>) {
@@ -138,8 +150,16 @@ private struct EventWriter {
     mutating func write(_ amount: Pico) { write(amount.units) }
 
     mutating func write(_ text: String) {
-        write(UInt32(text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
+        var text = text
+        text.withUTF8 { characters in
+            write(UInt32(characters.count))
+            reserve(characters.count)
+            storage.withUnsafeMutableBytes { bytes in
+                UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+                    .copyMemory(from: UnsafeRawBufferPointer(characters))
+            }
+            count += characters.count
+        }
     }
 
     mutating func write<Value>(optional value: Value?, _ write: (inout Self, Value) -> Void) {

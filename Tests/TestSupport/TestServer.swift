@@ -95,7 +95,7 @@ private func onServer(
 
 /// Waits until a condition holds; false when it does not within a generous time.
 package func eventually(
-    within limit: Duration = .seconds(30),
+    within limit: Duration = .seconds(90),
     _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
     let deadline = ContinuousClock.now.advanced(by: limit)
