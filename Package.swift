@@ -121,8 +121,21 @@ let fuzzers =
         fuzzer("http-codec", at: "HTTPCodec", "HTTPServer")
     ]
 
+// Drivers of benchmarks, which `benchmarks/ledger` builds and nobody installs.
+let benchmarks: [Target] =
+    Context.environment["FAREBOX_BENCHMARKS"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "ledger-benchmark",
+            dependencies: ["Ledger", "Postgres", "Schema"],
+            path: "benchmarks/ledger-driver",
+            swiftSettings: settings
+        )
+    ]
+
 let package = Package(
     name: "farebox",
     products: [.executable(name: "farebox", targets: ["farebox"])],
-    targets: targets + fuzzers
+    targets: targets + fuzzers + benchmarks
 )

@@ -5,6 +5,9 @@
 package struct SHA256Digest: Sendable {
     package static let byteCount = 32
 
+    /// 32 zeroes, which no message is known to have: what a chain of hashes begins with.
+    package static let zero = SHA256Digest { _ in }
+
     private let words: (UInt64, UInt64, UInt64, UInt64)
 
     /// Takes exactly 32 bytes; nil for any other count.

@@ -19,14 +19,7 @@ struct AppendTransaction {
     /// With `poison`, its only event is parked for that reason.
     func run(_ batch: [HashedEvent], poison: String? = nil) throws -> [AppendOutcome] {
         guard !batch.isEmpty else { return [] }
-        // Every row is wanted by its key. Left to its estimates, the planner now and then scans a
-        // whole table to hash it, which a batch pays for with half of its time.
-        try session.script(
-            """
-            SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-            SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off
-            """
-        )
+        try session.preferIndexes()
         let accounts = Set(batch.map(\.event.account)).sorted()
         let locked = try lockHeads(accounts)
         let present = try readPresent(batch)

@@ -24,7 +24,7 @@ struct EventColumns {
     private var streamed: [Bool?] = []
     private var serviceTier: [ServiceTier?] = []
     private var contextThreshold: [Int32?] = []
-    /// In the order of `countColumns`.
+    /// From `input_tokens` to `web_searches`.
     private var counts = [[Int32?]](repeating: [], count: 10)
     private var latency: [Int64?] = []
     private var firstByte: [Int64?] = []
@@ -39,10 +39,14 @@ struct EventColumns {
     private var upstreamCost: [Int64?] = []
     private var data: [JSONText?] = []
 
-    private static let countColumns: SQL = """
+    /// The columns that only usage has.
+    static let usageColumns: SQL = """
+        upstream_cost_currency, request_id, lease_id, key_id, project_id, admitted_at, model,
+        upstream, upstream_model, endpoint, streamed, service_tier, context_threshold,
         input_tokens, cache_read_tokens, cache_write_short_tokens, cache_write_long_tokens,
         audio_input_tokens, image_input_tokens, output_tokens, audio_output_tokens,
-        reasoning_tokens, web_searches
+        reasoning_tokens, web_searches, latency_ms, first_byte_ms, status, outcome, usage_source,
+        price_version, hold_pico, charge_pico, from_lease_pico, excess_pico, upstream_cost_pico
         """
 
     init(_ placed: [PlacedEvent], currencies: [AccountID: Currency]) {
@@ -109,11 +113,7 @@ struct EventColumns {
         _ = try session.execute(
             """
             INSERT INTO events (account_id, version, event_id, kind, occurred_at, amount_pico,
-                content_hash, upstream_cost_currency, request_id, lease_id, key_id, project_id,
-                admitted_at, model, upstream, upstream_model, endpoint, streamed, service_tier,
-                context_threshold, \(Self.countColumns), latency_ms, first_byte_ms, status,
-                outcome, usage_source, price_version, hold_pico, charge_pico, from_lease_pico,
-                excess_pico, upstream_cost_pico, data, recorded_at)
+                content_hash, \(Self.usageColumns), data, recorded_at)
             SELECT unnest(\(account)), unnest(\(version)), unnest(\(id)), unnest(\(kind)),
                 unnest(\(occurredAt)), unnest(\(amount)), unnest(\(contentHash)),
                 unnest(\(currency)), unnest(\(request)), unnest(\(lease)), unnest(\(key)),
@@ -134,7 +134,7 @@ struct EventColumns {
 
 extension EventBody {
     /// What the column `data` holds; nil for usage, which has columns of its own.
-    fileprivate var data: JSONText? {
+    var data: JSONText? {
         switch self {
         case .usage: nil
         case .creditGranted(let grant):

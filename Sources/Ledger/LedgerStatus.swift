@@ -8,6 +8,9 @@ package struct LedgerStatus: Hashable, Sendable {
     package let overdrawnAccounts: Int64
     /// Events in all streams.
     package let events: Int64
+    /// Events that no seal covers yet, and how long the oldest of them has waited.
+    package let unsealedEvents: Int64
+    package let sealLagSeconds: Int64
     package let openLeases: Int64
     /// Events that are set aside and not resolved.
     package let parkedEvents: Int64
@@ -22,10 +25,23 @@ package struct LedgerStatus: Hashable, Sendable {
         try await database.ledgerRead { session in
             let row = try session.execute(
                 """
+                WITH unsealed AS (
+                    SELECT account_id, account_heads.version - sealed AS count, sealed + 1 AS first
+                    FROM account_heads LEFT JOIN seal_checkpoints USING (account_id)
+                    CROSS JOIN LATERAL (SELECT coalesce(seal_checkpoints.version, 0)) AS s (sealed)
+                    WHERE account_heads.version > sealed
+                )
                 SELECT count(*) AS accounts,
                     count(*) FILTER (WHERE status = 'suspended') AS suspended,
                     count(*) FILTER (WHERE overdrawn > 0) AS overdrawn,
                     coalesce(sum(version), 0)::bigint AS events,
+                    (SELECT coalesce(sum(count), 0)::bigint FROM unsealed) AS unsealed_events,
+                    (SELECT coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::bigint
+                        FROM unsealed CROSS JOIN LATERAL (
+                            SELECT recorded_at FROM events
+                            WHERE events.account_id = unsealed.account_id
+                                AND events.version = unsealed.first LIMIT 1) AS oldest)
+                        AS seal_lag_seconds,
                     (SELECT count(*) FROM leases WHERE state = 'open') AS open_leases,
                     (SELECT count(*) FROM parked_events WHERE resolved_at IS NULL) AS parked,
                     (SELECT count(*) FROM instances
@@ -41,6 +57,8 @@ package struct LedgerStatus: Hashable, Sendable {
                 suspendedAccounts: try row.get("suspended"),
                 overdrawnAccounts: try row.get("overdrawn"),
                 events: try row.get("events"),
+                unsealedEvents: try row.get("unsealed_events"),
+                sealLagSeconds: try row.get("seal_lag_seconds"),
                 openLeases: try row.get("open_leases"),
                 parkedEvents: try row.get("parked"),
                 liveInstances: try row.get("live_instances"),

@@ -16,5 +16,6 @@ package enum RequiredMigrations {
         "0012_notifications",
         "0013_endpoints",
         "0014_credit_events",
+        "0015_seals",
     ]
 }

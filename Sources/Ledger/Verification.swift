@@ -1,13 +1,14 @@
 import Postgres
 import Schema
+import Synchronization
 
-/// Checks the constitution on what the database holds: I1 to I4, I6 of the escrow, and the content
-/// of every event.
+/// Checks the constitution on what the database holds: I1 to I4, I6 of the escrow, the content of
+/// every event, and the seals over them.
 package struct Verification: Sendable {
     /// Findings beyond these are counted, not kept.
     package static let findingsMax = 1_000
-
-    private static let pageSize = 5_000
+    /// Connections that verify at once.
+    private static let workerCount = 2
 
     private let database: Database
 
@@ -28,147 +29,139 @@ package struct Verification: Sendable {
     package struct Report: Hashable, Sendable {
         package var accounts: Int64 = 0
         package var events: Int64 = 0
+        package var seals: Int64 = 0
+        /// Events that are under a seal; the others are younger than the sealer's interval.
+        package var sealedEvents: Int64 = 0
         package var findings: [Finding] = []
         package var findingCount = 0
 
         package var isOK: Bool { findingCount == 0 }
     }
 
-    /// How far it has come.
-    package enum Progress: Hashable, Sendable {
-        case checking(String)
-        case readEvents(Int64, of: Int64)
+    /// How far it has come: events that were read again, of all there were at the start.
+    package struct Progress: Hashable, Sendable {
+        package var done: Int64
+        package var total: Int64
     }
 
-    /// Checks one account, or all of them.
+    /// Checks one account, or all of them, each as of one instant.
     ///
-    /// The sums are taken of one snapshot, so that running traffic does not disturb them. Then
-    /// every event is read again and hashed, which takes as long as there are events.
+    /// Every event is read again and hashed, by two connections, a partition each; that takes as
+    /// long as there are events, and the memory of some thousands.
+    ///
+    /// - Parameter pins: seals that were kept outside and must still be in the ledger.
     package func run(
         account: AccountID? = nil,
+        pins: [SealPin] = [],
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) async throws(LedgerError) -> Report {
-        var report = try await checkSums(account, progress)
-        var cursor = Cursor(account: account ?? AccountID(high: 0, low: 0), version: 0)
-        var done: Int64 = 0
-        while let next = cursor.next {
-            let page = try await readPage(next, within: account)
-            report.add(page.findings)
-            done += Int64(page.count)
-            progress(.readEvents(done, of: report.events))
-            cursor = Cursor(next: page.count < Self.pageSize ? nil : page.last)
-        }
-        return report
-    }
-
-    private func checkSums(
-        _ account: AccountID?,
-        _ progress: @escaping @Sendable (Progress) -> Void
-    ) async throws(LedgerError) -> Report {
+        let (scopes, total) = try await plan(account)
+        let pins = PinnedSeals(account.map { only in pins.filter { $0.account == only } } ?? pins)
+        let work = VerificationWork(scopes, total: total, progress)
         do {
-            return try await database.transaction(.repeatableRead) { session in
-                let scope: SQL = account.map { "account_id = \($0)" } ?? "true"
-                let totals = try session.execute(
-                    """
-                    SELECT count(*) AS accounts, coalesce(sum(version), 0)::bigint AS events
-                    FROM account_heads WHERE \(scope)
-                    """
-                ).single()
-                var report = Report()
-                report.accounts = try totals.get("accounts")
-                report.events = try totals.get("events")
-                for check in VerificationCheck.all(scope) {
-                    progress(.checking(check.name))
-                    report.add(try session.execute(check.query).map { try Finding($0) })
+            var outcome = try await withThrowingTaskGroup(of: ScopeVerification.Outcome.self) {
+                group in
+                for _ in 0..<min(Self.workerCount, scopes.count) {
+                    group.addTask { try await run(work, pins) }
                 }
-                return report
+                return try await group.reduce(ScopeVerification.Outcome(pinned: pins)) {
+                    $0.merging($1)
+                }
             }
+            outcome.report.add(outcome.pinned.findings)
+            outcome.report.findings.sort { $0.place < $1.place }
+            return outcome.report
         } catch {
             throw LedgerError(error)
         }
     }
 
-    private struct Cursor {
-        let next: (account: AccountID, version: Int64)?
-
-        init(account: AccountID, version: Int64) {
-            next = (account, version)
-        }
-
-        init(next: (account: AccountID, version: Int64)?) {
-            self.next = next
-        }
-    }
-
-    private struct Page: Sendable {
-        var count = 0
-        var last = (account: AccountID(high: 0, low: 0), version: Int64(0))
-        var findings: [Finding] = []
-    }
-
-    /// Reads events behind a place and recomputes what they are recognised by.
-    private func readPage(
-        _ start: (account: AccountID, version: Int64),
-        within account: AccountID?
-    ) async throws(LedgerError) -> Page {
+    /// What is to be verified, and how many events that are, as far as the heads know.
+    private func plan(
+        _ account: AccountID?
+    ) async throws(LedgerError) -> (scopes: [VerificationScope], total: Int64) {
         try await database.ledgerRead { session in
-            let scope: SQL = account.map { "account_id = \($0) AND" } ?? ""
-            let rows = try session.execute(
+            let scope: SQL = account.map { "account_id = \($0)" } ?? "true"
+            let total = try session.execute(
                 """
-                SELECT \(EventRow.columns) FROM events
-                WHERE \(scope) (account_id, version) > (\(start.account), \(start.version))
-                ORDER BY account_id, version LIMIT \(Self.pageSize)
+                SELECT coalesce(sum(version), 0)::bigint AS total
+                FROM account_heads WHERE \(scope)
                 """
-            )
-            var page = Page()
-            page.count = rows.count
-            for row in rows {
-                let place = (
-                    account: try row.get("account_id", as: AccountID.self),
-                    version: try row.get("version", as: Int64.self)
-                )
-                page.last = place
-                if let defect = defect(of: row) {
-                    page.findings.append(
-                        Finding(
-                            account: place.account,
-                            version: place.version,
-                            invariant: "I2",
-                            message: defect
-                        )
-                    )
-                }
-            }
-            return page
+            ).single().get("total", as: Int64.self)
+            if let account { return ([VerificationScope(account)], total) }
+            return (try VerificationScope.all(session), total)
         }
     }
-}
 
-/// What is wrong with a row by itself; nil when it is what its producer stated.
-private func defect(of row: Row) -> String? {
-    do {
-        return try EventRow(row).isIntact
-            ? nil : "the event was changed: its content does not have the hash stored with it"
-    } catch {
-        return "the event was changed: it cannot be read (\(error.message))"
+    /// Verifies scopes as long as there are some.
+    private func run(
+        _ work: VerificationWork,
+        _ pins: PinnedSeals
+    ) async throws -> ScopeVerification.Outcome {
+        var outcome = ScopeVerification.Outcome(pinned: pins)
+        while let scope = work.next() {
+            let more = try await database.transaction(.repeatableRead) { session in
+                try ScopeVerification(session: session, scope: scope, advance: work.advance)
+                    .run(pins)
+            }
+            outcome = outcome.merging(more)
+        }
+        return outcome
     }
 }
 
-extension Verification.Finding {
-    /// Reads a row of a check: `account_id, version, invariant, message`.
-    fileprivate init(_ row: Row) throws(PostgresError) {
-        self.init(
-            account: try row.get("account_id"),
-            version: try row.get("version"),
-            invariant: try row.get("invariant"),
-            message: try row.get("message")
-        )
+/// Hands scopes out to the workers and counts what they have read.
+private final class VerificationWork: Sendable {
+    private struct State {
+        var scopes: [VerificationScope]
+        var progress: Verification.Progress
+    }
+
+    private let state: Mutex<State>
+    private let report: @Sendable (Verification.Progress) -> Void
+
+    init(
+        _ scopes: [VerificationScope],
+        total: Int64,
+        _ report: @escaping @Sendable (Verification.Progress) -> Void
+    ) {
+        state = Mutex(State(scopes: scopes, progress: .init(done: 0, total: total)))
+        self.report = report
+    }
+
+    func next() -> VerificationScope? { state.withLock { $0.scopes.popLast() } }
+
+    func advance(by count: Int) {
+        let progress = state.withLock { state in
+            state.progress.done += Int64(count)
+            return state.progress
+        }
+        report(progress)
+    }
+}
+
+extension ScopeVerification.Outcome {
+    fileprivate func merging(_ other: Self) -> Self {
+        var merged = self
+        merged.report.accounts += other.report.accounts
+        merged.report.events += other.report.events
+        merged.report.seals += other.report.seals
+        merged.report.sealedEvents += other.report.sealedEvents
+        merged.report.findingCount += other.report.findingCount - other.report.findings.count
+        merged.report.add(other.report.findings)
+        merged.pinned.merge(other.pinned)
+        return merged
     }
 }
 
 extension Verification.Report {
-    fileprivate mutating func add(_ more: [Verification.Finding]) {
+    mutating func add(_ more: [Verification.Finding]) {
         findingCount += more.count
         findings += more.prefix(Verification.findingsMax - findings.count)
     }
+}
+
+extension Verification.Finding {
+    /// By account, and in it by version; what concerns the account as a whole comes first.
+    fileprivate var place: (AccountID, Int64, String) { (account, version ?? 0, invariant) }
 }

@@ -5,25 +5,25 @@ struct VerificationCheck {
     let name: String
     let query: SQL
 
-    /// All checks, within `scope`, a condition on a column `account_id`.
-    static func all(_ scope: SQL) -> [VerificationCheck] {
+    /// All checks of what `scope` holds.
+    static func all(_ scope: VerificationScope) -> [VerificationCheck] {
         [
-            streams(scope), gaps(scope), heads(scope), escrow(scope), leases(scope),
-            requests(scope), limits(scope), grants(scope), parked(scope),
+            streams(scope), heads(scope), escrow(scope), leases(scope), requests(scope),
+            limits(scope), grants(scope), parked(scope), checkpoints(scope),
         ]
     }
 
     /// I1 and I2: the head says of the stream what the stream is.
-    private static func streams(_ scope: SQL) -> VerificationCheck {
+    private static func streams(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "balances and versions",
             query: """
                 WITH streams AS (
                     SELECT account_id, count(*) AS count, max(version) AS version,
                         sum(amount_pico) AS balance
-                    FROM events WHERE \(scope) GROUP BY account_id
+                    FROM \(scope.events) WHERE \(scope.accounts) GROUP BY account_id
                 ), heads AS (
-                    SELECT account_id, version, balance FROM account_heads WHERE \(scope)
+                    SELECT account_id, version, balance FROM account_heads WHERE \(scope.accounts)
                 ), pairs AS (
                     SELECT account_id, heads.account_id IS NULL AS is_headless,
                         coalesce(heads.version, 0) AS head_version,
@@ -49,25 +49,8 @@ struct VerificationCheck {
         )
     }
 
-    /// I2: no version is missing.
-    private static func gaps(_ scope: SQL) -> VerificationCheck {
-        VerificationCheck(
-            name: "gaps",
-            query: """
-                SELECT account_id, previous + 1 AS version, 'I2' AS invariant,
-                    format('versions %s to %s are missing', previous + 1, version - 1) AS message
-                FROM (
-                    SELECT account_id, version, coalesce(lag(version) OVER (
-                        PARTITION BY account_id ORDER BY version), 0) AS previous
-                    FROM events WHERE \(scope)
-                ) AS steps
-                WHERE version <> previous + 1
-                """
-        )
-    }
-
     /// I3: the bounds of the head, which a CHECK guards as well.
-    private static func heads(_ scope: SQL) -> VerificationCheck {
+    private static func heads(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "bounds",
             query: """
@@ -75,15 +58,15 @@ struct VerificationCheck {
                     format('balance %s + limit %s + overdrawn %s, escrowed %s, reserved %s: out of '
                         'bounds', balance, credit_limit, overdrawn, escrowed, reserved) AS message
                 FROM account_heads
-                WHERE \(scope) AND (balance + credit_limit + overdrawn < escrowed OR escrowed < 0
-                    OR credit_limit < 0 OR reserved < 0 OR overdrawn < 0
+                WHERE \(scope.accounts) AND (balance + credit_limit + overdrawn < escrowed
+                    OR escrowed < 0 OR credit_limit < 0 OR reserved < 0 OR overdrawn < 0
                     OR overdrawn > greatest(0, escrowed - balance - credit_limit))
                 """
         )
     }
 
     /// I6: escrow is what the open leases have left.
-    private static func escrow(_ scope: SQL) -> VerificationCheck {
+    private static func escrow(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "escrow",
             query: """
@@ -92,26 +75,26 @@ struct VerificationCheck {
                         coalesce(left_over, 0)) AS message
                 FROM account_heads LEFT JOIN (
                     SELECT account_id, sum(granted - settled) AS left_over FROM leases
-                    WHERE state = 'open' GROUP BY account_id
+                    WHERE \(scope.accounts) AND state = 'open' GROUP BY account_id
                 ) AS open_leases USING (account_id)
-                WHERE \(scope) AND escrowed <> coalesce(left_over, 0)
+                WHERE \(scope.accounts) AND escrowed <> coalesce(left_over, 0)
                 """
         )
     }
 
     /// I6: a lease has settled what its events took from it.
-    private static func leases(_ scope: SQL) -> VerificationCheck {
+    private static func leases(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "leases",
             query: """
                 SELECT account_id, first_version AS version, 'I6' AS invariant,
                     format('lease %s has settled %s, but its events took %s', lease_id,
                         coalesce(settled, 0), coalesce(taken, 0)) AS message
-                FROM (SELECT * FROM leases WHERE \(scope)) AS leases
+                FROM (SELECT * FROM leases WHERE \(scope.accounts)) AS leases
                 FULL JOIN (
                     SELECT account_id, lease_id, sum(from_lease_pico) AS taken,
                         min(version) AS first_version
-                    FROM events WHERE \(scope) AND lease_id IS NOT NULL
+                    FROM \(scope.events) WHERE \(scope.accounts) AND lease_id IS NOT NULL
                     GROUP BY account_id, lease_id
                 ) AS usage USING (account_id, lease_id)
                 WHERE coalesce(settled, 0) <> coalesce(taken, 0)
@@ -120,20 +103,20 @@ struct VerificationCheck {
     }
 
     /// I4: a call ends once.
-    private static func requests(_ scope: SQL) -> VerificationCheck {
+    private static func requests(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "requests",
             query: """
                 SELECT account_id, max(version) AS version, 'I4' AS invariant,
                     format('request %s has %s usage events', request_id, count(*)) AS message
-                FROM events WHERE \(scope) AND kind = 'usage'
+                FROM \(scope.events) WHERE \(scope.accounts) AND kind = 'usage'
                 GROUP BY account_id, request_id HAVING count(*) > 1
                 """
         )
     }
 
     /// The credit limit of a head is that of the last event that set one.
-    private static func limits(_ scope: SQL) -> VerificationCheck {
+    private static func limits(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "credit limits",
             query: """
@@ -143,16 +126,16 @@ struct VerificationCheck {
                 FROM account_heads LEFT JOIN (
                     SELECT DISTINCT ON (account_id) account_id, version,
                         (data->>'limit_pico')::numeric AS limit_pico
-                    FROM events WHERE \(scope) AND kind = 'credit_limit_set'
+                    FROM \(scope.events) WHERE \(scope.accounts) AND kind = 'credit_limit_set'
                     ORDER BY account_id, version DESC
                 ) AS last_set USING (account_id)
-                WHERE \(scope) AND credit_limit <> coalesce(last_set.limit_pico, 0)
+                WHERE \(scope.accounts) AND credit_limit <> coalesce(last_set.limit_pico, 0)
                 """
         )
     }
 
     /// Every grant has its event and every such event its grant, of the same amount.
-    private static func grants(_ scope: SQL) -> VerificationCheck {
+    private static func grants(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "grants",
             query: """
@@ -160,10 +143,10 @@ struct VerificationCheck {
                     format('grant %s: %s recorded, %s in the stream',
                         coalesce(grants.grant_id::text, granted.data->>'grant'),
                         coalesce(grants.amount, 0), coalesce(granted.amount_pico, 0)) AS message
-                FROM (SELECT * FROM grants WHERE \(scope)) AS grants
+                FROM (SELECT * FROM grants WHERE \(scope.accounts)) AS grants
                 FULL JOIN (
-                    SELECT account_id, event_id, version, amount_pico, data FROM events
-                    WHERE \(scope) AND kind = 'credit_granted'
+                    SELECT account_id, event_id, version, amount_pico, data FROM \(scope.events)
+                    WHERE \(scope.accounts) AND kind = 'credit_granted'
                 ) AS granted USING (account_id, event_id)
                 WHERE grants.amount IS DISTINCT FROM granted.amount_pico
                     OR grants.kind <> granted.data->>'kind'
@@ -173,14 +156,14 @@ struct VerificationCheck {
     }
 
     /// I4: an event that is set aside is a call whose end is not yet in its stream.
-    private static func parked(_ scope: SQL) -> VerificationCheck {
+    private static func parked(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "parked events",
             query: """
                 SELECT account_id, NULL::bigint AS version, 'I4' AS invariant,
                     format('event %s is parked since %s: %s', event_id, parked_at, message)
                         AS message
-                FROM parked_events WHERE \(scope) AND resolved_at IS NULL
+                FROM parked_events WHERE \(scope.accounts) AND resolved_at IS NULL
                 UNION ALL
                 SELECT account_id, NULL, 'I6',
                     format('%s is reserved, less than the %s of parked events', reserved, kept)
@@ -188,7 +171,24 @@ struct VerificationCheck {
                     SELECT account_id, sum(reserved) AS kept FROM parked_events
                     WHERE resolved_at IS NULL GROUP BY account_id
                 ) AS parked USING (account_id)
-                WHERE \(scope) AND reserved < kept
+                WHERE \(scope.accounts) AND reserved < kept
+                """
+        )
+    }
+
+    /// I2: the sealer believes of the seals what is so; a stream it thinks sealed is never sealed.
+    private static func checkpoints(_ scope: VerificationScope) -> VerificationCheck {
+        VerificationCheck(
+            name: "seal checkpoints",
+            query: """
+                SELECT account_id, least(coalesce(last_version, 0), version) + 1 AS version,
+                    'I2' AS invariant, format('the checkpoint of the seals is at version %s, but '
+                        'the last seal ends at %s', version, coalesce(last_version, 0)) AS message
+                FROM seal_checkpoints LEFT JOIN (
+                    SELECT account_id, max(last_version) AS last_version FROM \(scope.seals)
+                    WHERE \(scope.accounts) GROUP BY account_id
+                ) AS seals USING (account_id)
+                WHERE \(scope.accounts) AND version <> coalesce(last_version, 0)
                 """
         )
     }

@@ -13,7 +13,7 @@ struct Farebox {
             commands: ServeCommand.all + MigrateCommand.all + CheckConfigurationCommand.all
                 + DemoUpstreamCommand.all + AccountCommands.all + KeyCommands.all
                 + CreditCommands.all + PriceCommands.all + UsageCommand.all + ExplainCommand.all
-                + LedgerCommands.all
+                + LedgerCommands.all + VerifyCommand.all + SealCommands.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

@@ -1,7 +1,7 @@
 import Ledger
 import Schema
 
-/// `farebox ledger …`: the state of the ledger, its streams, and the proof that they hold.
+/// `farebox ledger status` and `farebox ledger events`: the state of the ledger and its streams.
 enum LedgerCommands {
     static let all = [
         Command(
@@ -20,14 +20,6 @@ enum LedgerCommands {
             ],
             run: events
         ),
-        Command(
-            words: ["ledger", "verify"],
-            summary: "check every invariant and every event, and name what does not hold",
-            options: [
-                .value("--account", "SLUG", "one account instead of all"), .database, .json,
-            ],
-            run: verify
-        ),
     ]
 
     /// How often a followed stream is asked for more.
@@ -39,7 +31,9 @@ enum LedgerCommands {
             let facts: [(String, Int64)] = [
                 ("accounts", status.accounts), ("suspended_accounts", status.suspendedAccounts),
                 ("overdrawn_accounts", status.overdrawnAccounts), ("events", status.events),
-                ("open_leases", status.openLeases), ("parked_events", status.parkedEvents),
+                ("unsealed_events", status.unsealedEvents),
+                ("seal_lag_seconds", status.sealLagSeconds), ("open_leases", status.openLeases),
+                ("parked_events", status.parkedEvents),
                 ("live_instances", status.liveInstances),
                 ("database_bytes", status.databaseBytes), ("event_bytes", status.eventBytes),
             ]
@@ -96,71 +90,5 @@ enum LedgerCommands {
             ]
         }
         return words.joined(separator: "  ")
-    }
-
-    // MARK: verify
-
-    private static func verify(_ invocation: Invocation) async throws -> CommandResult {
-        try await CommandDatabase.with(invocation) { database in
-            let accounts = try await Accounts(database).list()
-            let slugs = Dictionary(
-                accounts.map { ($0.id, $0.slug) },
-                uniquingKeysWith: { first, _ in first }
-            )
-            var account: AccountID?
-            if let slug = invocation["--account"] {
-                account = try await Accounts(database).show(slug).id
-            }
-            let isQuiet = invocation.isJSON
-            let report = try await Verification(database).run(account: account) { progress in
-                if !isQuiet { show(progress) }
-            }
-            let findings = report.findings.map { finding -> (Verification.Finding, String) in
-                (finding, slugs[finding.account] ?? finding.account.description)
-            }
-            return CommandResult(
-                text: text(report, findings),
-                json: node(report, findings),
-                exitCode: report.isOK ? 0 : 1
-            )
-        }
-    }
-
-    /// Progress goes to standard error, so that the result alone is the output.
-    private static func show(_ progress: Verification.Progress) {
-        switch progress {
-        case .checking(let what): complain("checking \(what)")
-        case .readEvents(let count, let total): complain("read \(count) of \(total) events")
-        }
-    }
-
-    private static func text(
-        _ report: Verification.Report,
-        _ findings: [(Verification.Finding, String)]
-    ) -> String {
-        let scope = "\(report.accounts) accounts, \(report.events) events"
-        guard !report.isOK else { return "Every invariant holds: \(scope)." }
-        let lines = findings.map { finding, slug in
-            let place = finding.version.map { "\(slug) at version \($0)" } ?? slug
-            return "\(finding.invariant)  \(place): \(finding.message)"
-        }
-        return (lines + ["\(report.findingCount) findings in \(scope)."]).joined(separator: "\n")
-    }
-
-    private static func node(
-        _ report: Verification.Report,
-        _ findings: [(Verification.Finding, String)]
-    ) -> JSONNode {
-        let nodes = findings.map { finding, slug in
-            JSONNode.object([
-                ("account", .text(slug)),
-                ("version", finding.version.map(JSONNode.integer) ?? .null),
-                ("invariant", .text(finding.invariant)), ("message", .text(finding.message)),
-            ])
-        }
-        return .object([
-            ("ok", .flag(report.isOK)), ("accounts", .integer(report.accounts)),
-            ("events", .integer(report.events)), ("findings", .array(nodes)),
-        ])
     }
 }

@@ -8,6 +8,8 @@ struct ConfigurationFile {
     var adminListen: String?
     /// The price file to import at start, as written: relative to the configuration file.
     var prices: String?
+    /// How often events are sealed: what is younger has no seal to be verified against.
+    var sealInterval = Duration.seconds(1)
     var gateway: GatewayConfiguration
 
     /// Everything that is wrong with a file, each with its path.
@@ -48,11 +50,21 @@ struct ConfigurationFile {
         let root = reader.object(
             tree,
             at: "",
-            known: ["listen", "adminListen", "upstreams", "models", "prices", "policy", "limits"]
+            known: [
+                "listen", "adminListen", "upstreams", "models", "prices", "policy", "limits",
+                "ledger",
+            ]
         )
         listen = reader.text(root["listen"], at: "listen")
         adminListen = reader.text(root["adminListen"], at: "adminListen")
         prices = reader.text(root["prices"], at: "prices")
+        let ledger = reader.object(root["ledger"], at: "ledger", known: ["sealMilliseconds"])
+        let sealMilliseconds = reader.integer(
+            ledger["sealMilliseconds"],
+            at: "ledger.sealMilliseconds",
+            in: 10...86_400_000
+        )
+        if let sealMilliseconds { sealInterval = .milliseconds(sealMilliseconds) }
         let upstreams = UpstreamSection(reader, environment).read(root["upstreams"])
         gateway = GatewayConfiguration(
             upstreams: upstreams,

@@ -1,3 +1,4 @@
+import Digest
 import Ledger
 import Schema
 
@@ -55,6 +56,18 @@ extension JSONNode {
             ("kind", .text(event.body.kind.rawValue)),
             ("occurred_at", .text(event.occurredAt.description)),
             ("amount", .money(recorded.amount, currency)), ("usage", usage), ("data", data),
+        ])
+    }
+
+    static func seal(_ seal: Seal, account: String) -> JSONNode {
+        .object([
+            ("account", .text(account)), ("account_id", .text(seal.account.description)),
+            ("first_version", .integer(seal.firstVersion)),
+            ("last_version", .integer(seal.lastVersion)), ("events", .integer(seal.eventCount)),
+            ("format", .integer(Int64(seal.format))),
+            ("previous_hash", .text(seal.previousHash.hexadecimal)),
+            ("hash", .text(seal.hash.hexadecimal)),
+            ("sealed_at", .text(seal.sealedAt.description)),
         ])
     }
 

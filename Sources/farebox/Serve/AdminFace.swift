@@ -11,6 +11,7 @@ struct AdminFace: Sendable {
     let journal: Journal
     let escrow: Escrow
     let settlement: Settlement
+    let sealing: SealRunner
     let loops: [EventLoop]
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
@@ -40,6 +41,6 @@ struct AdminFace: Sendable {
             ("journal_bytes", Int64(depth.fileBytes)),
             ("settlements_late", Int64(settlement.lateCount)),
             ("loop_turn_microseconds_max", lag.components.attoseconds / 1_000_000_000_000),
-        ]
+        ] + sealing.gauges
     }
 }

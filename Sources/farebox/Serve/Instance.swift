@@ -91,12 +91,18 @@ struct Instance: Sendable {
             now: now
         )
         servers = try Self.servers(options, loops, gatewayServices, journal)
+        let sealing = SealRunner(
+            sealer: Sealer(database),
+            interval: options.configuration.sealInterval,
+            log: log
+        )
         let adminFace = AdminFace(
             metrics: metrics,
             readiness: readiness,
             journal: journal,
             escrow: escrow,
             settlement: settlement,
+            sealing: sealing,
             loops: loops.members.map(\.loop)
         )
         admin = HTTPServer(
@@ -110,6 +116,7 @@ struct Instance: Sendable {
         services = ServiceGroup(
             [
                 loops,
+                sealing,
                 ShippingRunner(shipper: shipper, settlement: settlement, journal: journal),
                 SnapshotRunner(
                     keeper: keeper,

@@ -1,0 +1,81 @@
+import Ledger
+import Postgres
+import Schema
+import Synchronization
+
+/// Appends calls that settle from leases, as the shippers of several instances do.
+enum AppendMeasure {
+    /// `accounts=N` to spread over, `batch=N` events a transaction, `events=N` in all, over
+    /// `connections=N`.
+    static func run(_ database: Database, _ options: Options) async throws -> [(String, Int64)] {
+        let accounts = try options.required("accounts")
+        let batch = try options.required("batch")
+        let events = try options.required("events")
+        let connections = options["connections"] ?? 8
+        let store = EventStore(database)
+        let rest = Mutex(events / batch)
+        // Connecting and planning for the first time is not what is measured.
+        for _ in 0..<connections {
+            _ = try await store.append([event(of: .random(in: 0..<accounts))])
+        }
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<connections {
+                group.addTask {
+                    while rest.withLock({ rest in
+                        rest -= 1
+                        return rest >= 0
+                    }) {
+                        let events = (0..<batch).map { _ in
+                            event(of: .random(in: 0..<accounts))
+                        }
+                        for outcome in try await store.append(events) {
+                            guard case .appended(_, let amount, .zero) = outcome, amount < .zero
+                            else { throw BenchmarkError("not appended in full: \(outcome)") }
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        return [
+            ("events", events / batch * batch),
+            ("microseconds", start.duration(to: .now).microseconds),
+        ]
+    }
+
+    private static func event(of number: Int64) -> Event {
+        let now = Population.now
+        let charge = Pico(Int128(Int64.random(in: 1_000_000...9_000_000)))
+        var usage = Usage(
+            request: .make(at: now),
+            lease: Population.lease(number),
+            key: KeyID(high: 7, low: UInt64(number)),
+            project: ProjectID(high: 8, low: UInt64(number)),
+            admittedAt: now,
+            model: "gpt-5.4-mini",
+            upstream: "openai",
+            upstreamModel: "gpt-5.4-mini-2026-03-17",
+            endpoint: .chatCompletions,
+            isStreamed: true,
+            priceVersion: PriceVersion(1),
+            hold: charge + charge
+        )
+        usage.charge = charge
+        usage.tokens.input = .random(in: 100...4_000)
+        usage.tokens.cacheRead = .random(in: 0...1_000)
+        usage.tokens.output = .random(in: 10...900)
+        usage.status = 200
+        usage.outcome = .completed
+        usage.source = .upstreamFinal
+        usage.latencyMilliseconds = .random(in: 200...20_000)
+        usage.firstByteMilliseconds = .random(in: 50...900)
+        usage.upstreamCost = charge
+        return Event(
+            account: Population.account(number),
+            id: .make(at: now),
+            occurredAt: now,
+            body: .usage(usage)
+        )
+    }
+}
