@@ -127,6 +127,10 @@ package struct GatewayLimits: Sendable {
     package var relayBufferBytesMax = 64 << 10
     /// A call's hard end, counted from its admission.
     package var callDeadline = Duration.seconds(600)
+    /// How long an instance that PostgreSQL does not hear admits calls on its leases.
+    package var leaseValidity = Duration.seconds(600)
+    /// What is added for clocks that drift before others may release a silent instance's leases.
+    package var leaseMargin = Duration.seconds(60)
     /// How long an upstream is read on after its client has left.
     package var disconnectDrain = Duration.seconds(60)
     /// How long a call waits for credit that running calls hold.

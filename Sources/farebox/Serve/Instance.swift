@@ -36,11 +36,10 @@ struct Instance: Sendable {
         try await Self.importPrices(options.pricesPath, database, log)
 
         let journal = try await Journal.open(JournalConfiguration(path: options.journalPath))
-        try await Self.endInterruptedCalls(journal, log, at: now())
 
         readiness = InstanceReadiness()
         let metrics = GatewayMetrics()
-        let escrow = Escrow()
+        let escrow = Escrow(settings: EscrowSettings(configuration.limits))
         let desk = AdmissionDesk(escrow: escrow, prices: .empty)
         let directory = Directory(database)
         let keeper = try await SnapshotKeeper(
@@ -125,7 +124,14 @@ struct Instance: Sendable {
                         channels: [Directory.channel, PriceBook.notificationChannel]
                     )
                 ),
-                EscrowRunner(service: escrowService, shipper: shipper, log: log),
+                EscrowRunner(
+                    service: escrowService,
+                    shipper: shipper,
+                    endInterrupted: {
+                        try await Self.endInterruptedCalls(journal, log, at: now())
+                    },
+                    log: log
+                ),
                 admin,
             ] + servers
         )
@@ -225,5 +231,16 @@ struct Instance: Sendable {
                     handler: { request, exchange in await gateway.handle(request, exchange) }
                 )
             }
+    }
+}
+
+extension EscrowSettings {
+    /// The durations that a configuration sets, which all instances of a database must share: each
+    /// of them may release what another has lost.
+    fileprivate init(_ limits: GatewayLimits) {
+        self.init()
+        validity = limits.leaseValidity
+        callDeadline = limits.callDeadline
+        margin = limits.leaseMargin
     }
 }
