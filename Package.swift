@@ -82,6 +82,13 @@ let targets: [Target] = [
         path: "Tests/TestSupport",
         swiftSettings: settings
     ),
+    // The ledger's tables and transactions as a value, for tests and for the simulator.
+    .target(
+        name: "LedgerModel",
+        dependencies: ["Ledger", "Schema", "Digest"],
+        path: "Tests/LedgerModel",
+        swiftSettings: settings
+    ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
     tests("Ingress", "Formats", "Schema"),
@@ -96,7 +103,7 @@ let targets: [Target] = [
     tests("Digest"),
     tests("Formats", "Schema"),
     tests("Tokenizer"),
-    tests("Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
+    tests("Ledger", "Schema", "Postgres", "Digest", "LedgerModel", "TestSupport"),
     tests("EventLoop"),
     tests("HTTPServer", "EventLoop"),
     tests("Journal"),
@@ -134,8 +141,21 @@ let benchmarks: [Target] =
         )
     ]
 
+// The simulator is built in release, into a folder of its own: `scripts/simulate` does.
+let simulator: [Target] =
+    Context.environment["FAREBOX_SIMULATOR"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "simulate",
+            dependencies: ["LedgerModel", "Ingress", "Ledger", "Journal", "Schema", "Digest"],
+            path: "Simulator",
+            swiftSettings: settings
+        )
+    ]
+
 let package = Package(
     name: "farebox",
     products: [.executable(name: "farebox", targets: ["farebox"])],
-    targets: targets + fuzzers + benchmarks
+    targets: targets + fuzzers + benchmarks + simulator
 )

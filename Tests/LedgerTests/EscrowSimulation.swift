@@ -1,4 +1,5 @@
 import Ledger
+import LedgerModel
 import Schema
 
 /// Several instances' books of one account against the model of the database, under one clock

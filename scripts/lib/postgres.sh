@@ -6,6 +6,8 @@
 #                                             where it is; "throwaway" trades its durability for speed
 #   farebox_postgres_home DIR                 prints DIR, or a place instead that the server can reach
 #   farebox_postgres_stop DIR                 stops it; its data stay in DIR
+#   farebox_postgres_standby DIR STANDBY      makes and starts a synchronous standby of DIR's server
+#   farebox_postgres_promote STANDBY          makes it the server that takes writes
 #
 # Exported: PGHOST, PGPORT, PGDATABASE and PGUSER for psql as the superuser, by the socket;
 # FAREBOX_OWNER_URL and DATABASE_URL for Farebox; FAREBOX_TEST_OWNER_URL and
@@ -48,6 +50,34 @@ farebox_postgres_stop() {
         # Only what mktemp made for it.
         case $_fb_socket in /tmp/farebox-pg.*) rmdir "$_fb_socket" 2>/dev/null || : ;; esac
     fi
+}
+
+# farebox_postgres_standby DIR STANDBY: a commit of DIR's server waits for STANDBY from now on.
+farebox_postgres_standby() {
+    _farebox_postgres_find || return 1
+    _fb_primary=$(cd "$1" && pwd -P) && . "$_fb_primary/address" || return 1
+    _fb_from="-h $_fb_socket -p $_fb_port -U postgres"
+    mkdir -p "$2" && _fb_dir=$(cd "$2" && pwd -P) && chmod 0700 "$_fb_dir" || return 1
+    : >"$_fb_dir/farebox-cluster"
+    cp "$_fb_primary/secrets" "$_fb_dir/secrets" || return 1
+    if [ -n "$_fb_user" ]; then chown -R "$_fb_user" "$_fb_dir"; fi
+    # shellcheck disable=SC2086
+    _farebox_postgres_as "$_fb_bin/pg_basebackup" $_fb_from -D "$_fb_dir/data" -R -X stream \
+        -c fast >"$_fb_dir/basebackup.log" 2>&1 || {
+        cat "$_fb_dir/basebackup.log" >&2
+        return 1
+    }
+    _fb_mode=durable
+    _farebox_postgres_launch || return 1
+    # After the copy, so that the standby itself waits for nobody when it is promoted.
+    # shellcheck disable=SC2086
+    _farebox_postgres_as "$_fb_bin/psql" $_fb_from -X -q -v ON_ERROR_STOP=1 -d postgres \
+        -c "ALTER SYSTEM SET synchronous_standby_names = '*'" -c "SELECT pg_reload_conf()" >/dev/null
+}
+
+farebox_postgres_promote() {
+    _farebox_postgres_find || return 1
+    _farebox_postgres_as "$_fb_bin/pg_ctl" -D "$1/data" -w -t 60 promote >/dev/null
 }
 
 # farebox_postgres_home DIR: prints DIR, or for root a place of its own under /var/lib when the
@@ -136,6 +166,7 @@ CONF
     # By the socket only the superuser is trusted; the others show their passwords everywhere.
     cat >"$_fb_dir/data/pg_hba.conf" <<'HBA'
 local all postgres trust
+local replication postgres trust
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 HBA

@@ -1,0 +1,146 @@
+import Ledger
+import LedgerModel
+import Schema
+
+extension World {
+    /// Everything that must hold after every step.
+    func check() {
+        for index in accounts.indices { checkAccount(index) }
+        for host in hosts {
+            guard let id = host.process else { continue }
+            checkBooks(processes[id])
+            checkWaits(processes[id])
+        }
+        checkRest()
+    }
+
+    /// No instance believes in more than the database has set aside for it.
+    private func checkBooks(_ process: Process) {
+        for index in accounts.indices {
+            guard let figures = process.books[index]?.leaseFigures else { continue }
+            if figures.available < .zero { fail("process \(process.id): more held than leased") }
+            let lease = database.accounts[accounts[index]]?.leases[figures.lease]
+            if lease?.row.isOpen == false { continue }
+            let remaining = lease?.row.remaining ?? .zero
+            let claimed = figures.available + process.outstanding[figures.lease, default: .zero]
+            if claimed > remaining {
+                fail(
+                    "I3: process \(process.id) claims \(claimed) of a lease that has"
+                        + " \(remaining)"
+                )
+            }
+        }
+    }
+
+    /// Whoever is admitted holds money that is set aside for nobody else.
+    func checkAdmission(_ process: Process, _ hold: EscrowHold, _ index: Int) {
+        if let identity = process.tenure?.identity,
+            let current = database.instances[identity.instance], current.epoch > identity.epoch,
+            now - (registeredAt[identity.instance] ?? now) > Moment(plan.settings.validity) * 11
+                / 10
+        {
+            fail("process \(process.id) admits long after another took its identity")
+        }
+        guard let lease = hold.lease else { return }
+        let row = database.accounts[accounts[index]]?.leases[lease]?.row
+        if row?.isOpen != true, !plan.mayExceed {
+            fail("I3: process \(process.id) admits on a lease that is closed")
+        }
+    }
+
+    // MARK: Waiting and refusing
+
+    /// What neither calls nor other instances hold, for this process to take.
+    func free(_ index: Int, for process: Process) -> Pico {
+        let head = head(index)
+        // While it is blocked an account may not even spend what is leased.
+        if head.isSuspended || head.overdrawn > .zero { return .zero }
+        return head.available + (process.books[index]?.leaseFigures?.available ?? .zero)
+    }
+
+    private func checkWaits(_ process: Process) {
+        for (waiter, wait) in process.waits {
+            var seen = wait
+            seen.coverableMin = min(wait.coverableMin, coverable(wait.accountIndex))
+            seen.freeMin = min(wait.freeMin, free(wait.accountIndex, for: process))
+            seen.wasSuspended = wait.wasSuspended || head(wait.accountIndex).isSuspended
+            process.waits[waiter] = seen
+            if now > max(wait.deadlineMoment, process.pausedUntil) + .milliseconds(1) {
+                fail("process \(process.id): waiter \(waiter) is never answered")
+            }
+        }
+    }
+
+    /// Whether a refusal is true.
+    func judge(_ refusal: EscrowRefusal, of wait: Wait, _ process: Process) {
+        statistics.refusals[refusal.reason.name, default: 0] += 1
+        note("process \(process.id): refused, \(refusal)")
+        if wait.mustHold {
+            return fail("I9: nothing runs, and \(wait.want) is refused: \(refusal)")
+        }
+        let freeMin = min(wait.freeMin, free(wait.accountIndex, for: process))
+        switch refusal.reason {
+        case .insufficient:
+            let coverableMin = min(wait.coverableMin, coverable(wait.accountIndex))
+            if coverableMin >= wait.least {
+                fail("a false 402: \(refusal), and \(coverableMin) was there all the time")
+            }
+        case .suspended:
+            if !wait.wasSuspended, !head(wait.accountIndex).isSuspended { fail("a false 403") }
+        case .tiedUp:
+            if process.clock(now) < wait.deadline { fail("a 429 before its time: \(refusal)") }
+            if plan.isAnswered, wait.isFirst, freeMin >= wait.least, !process.wasPaused {
+                fail("a false 429: \(refusal), and \(freeMin) was free all the time")
+            }
+        case .unavailable:
+            if plan.isAnswered, !process.wasPaused, process.tenure?.phase == .serving {
+                fail("a 503, and the database answers")
+            }
+        case .cancelled:
+            break
+        }
+    }
+
+    // MARK: Rest
+
+    /// I9: credit that nobody uses is free again.
+    private func checkRest() {
+        let quietSince = max(disturbedAt, pausedUntil)
+        guard now - quietSince > .seconds(11), isHealed || plan.isAnswered, !isAway else { return }
+        statistics.quietChecks += 1
+        for index in accounts.indices {
+            let escrowed = head(index).escrowed - orphaned(index)
+            if escrowed > .zero {
+                fail("I9: nothing has happened for 11 s, and \(escrowed) is still set aside")
+            }
+        }
+    }
+
+    /// What open leases have that no process speaks for.
+    func orphaned(_ index: Int) -> Pico {
+        let speaking = hosts.compactMap { host -> InstanceIdentity? in
+            guard let id = host.process else { return nil }
+            let tenure = processes[id].tenure
+            return tenure?.phase == .superseded ? nil : tenure?.identity
+        }
+        let leases = database.accounts[accounts[index]]?.leases ?? [:]
+        return leases.values.reduce(Pico.zero) { sum, lease in
+            let isSpokenFor = speaking.contains {
+                $0.instance == lease.instance && $0.epoch == lease.epoch
+            }
+            return lease.row.isOpen && !isSpokenFor ? sum + lease.row.remaining : sum
+        }
+    }
+}
+
+extension EscrowRefusal.Reason {
+    var name: String {
+        switch self {
+        case .insufficient: "insufficient"
+        case .tiedUp: "tied up"
+        case .unavailable: "unavailable"
+        case .suspended: "suspended"
+        case .cancelled: "cancelled"
+        }
+    }
+}

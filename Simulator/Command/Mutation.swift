@@ -1,0 +1,26 @@
+/// One rule broken on purpose: the checks are worth what they find.
+///
+/// Each is a fault of the simulator's own model or driver; the product has no such switch.
+enum Mutation: String, CaseIterable {
+    // Of the driver: a step that the product takes is omitted, or taken too early.
+    case forgetsInterrupted = "forgets-interrupted"
+    case leavesBeforeDraft = "leaves-before-draft"
+    case answersBeforeEnd = "answers-before-end"
+    case marksBeforeAppend = "marks-before-append"
+    case chargesBeyondHold = "charges-beyond-hold"
+    case neverSweeps = "never-sweeps"
+    case neverTellsShipped = "never-tells-shipped"
+    case closesBeforeShipping = "closes-before-shipping"
+    case renewsFromReply = "renews-from-reply"
+    case outlivesItsSuccessor = "outlives-its-successor"
+
+    // Of the database: a rule is broken in what it keeps or says.
+    case appendsTwice = "appends-twice"
+    case skipsVersion = "skips-version"
+    case miscountsBalance = "miscounts-balance"
+    case settlesBesideEscrow = "settles-beside-escrow"
+    case grantsWhatIsEscrowed = "grants-what-is-escrowed"
+    case grantsRepeats = "grants-repeats"
+    case understatesBalance = "understates-balance"
+    case acceptsCopies = "accepts-copies"
+}

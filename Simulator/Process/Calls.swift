@@ -1,0 +1,265 @@
+import Ingress
+import Journal
+import Ledger
+import Schema
+
+/// The life of a call, as `CallLife` and `Settlement` lead it.
+extension World {
+    func arrive() {
+        let host = dice.number(0...(hosts.count - 1))
+        let index = dice.number(0...(accounts.count - 1))
+        let want = Int128(dice.number(1...20)) * Self.unit
+        let least = dice.chance(50) ? want : max(want / 4, 1)
+        // An upstream that reports more than was held, now and then.
+        let truth = want * Int128(dice.number(0...(dice.chance(5) ? 5 : 4))) / 4
+        guard let id = hosts[host].process, processes[id].phase == .serving else { return }
+        arrive(
+            processes[id],
+            index,
+            want: Pico(want),
+            least: Pico(least),
+            truth: Pico(truth),
+            mustHold: false
+        )
+    }
+
+    func arrive(
+        _ process: Process,
+        _ index: Int,
+        want: Pico,
+        least: Pico,
+        truth: Pico,
+        mustHold: Bool
+    ) {
+        guard let tenure = process.tenure, now >= process.pausedUntil else { return }
+        disturbedAt = now
+        let clock = process.clock(now)
+        if let hold = process.books[index].mutate({
+            $0.tryHold(want, now: clock, tenure: tenure)
+        }), let hold {
+            admit(process, index, hold, truth: truth)
+            if process.books[index]?.wantsMore(now: clock) == true {
+                drive(process, index) { $0.tick(now: $1, tenure: $2) }
+            }
+            return
+        }
+        wait(process, index, want: want, least: least, truth: truth, mustHold: mustHold)
+    }
+
+    private func wait(
+        _ process: Process,
+        _ index: Int,
+        want: Pico,
+        least: Pico,
+        truth: Pico,
+        mustHold: Bool
+    ) {
+        let waitMax = mustHold ? Duration.seconds(8) : plan.settings.holdWaitMax
+        let deadline = process.clock(now) + waitMax
+        process.waiterLast += 1
+        let waiter = process.waiterLast
+        process.waits[waiter] = Wait(
+            accountIndex: index,
+            want: want,
+            least: least,
+            truth: truth,
+            deadline: deadline,
+            deadlineMoment: process.moment(of: deadline),
+            mustHold: mustHold,
+            isFirst: !process.waits.values.contains { $0.accountIndex == index },
+            coverableMin: coverable(index),
+            freeMin: free(index, for: process),
+            wasSuspended: head(index).isSuspended
+        )
+        if !mustHold, dice.chance(5) {
+            agenda.add(.cancel(process.id, waiter: waiter), at: after(.seconds(1)))
+        }
+        if process.books[index] == nil { process.books[index] = freshBook(process, index) }
+        drive(process, index) { book, now, tenure in
+            book.wait(
+                waiter,
+                want: want,
+                least: least,
+                deadline: deadline,
+                now: now,
+                tenure: tenure
+            )
+        }
+    }
+
+    func cancel(_ process: Process, _ waiter: UInt64) {
+        guard process.phase != .dead, let wait = process.waits[waiter] else { return }
+        drive(process, wait.accountIndex) {
+            $0.cancel(waiter, now: $1, tenure: $2) ?? []
+        }
+    }
+
+    func resume(
+        _ process: Process,
+        _ waiter: UInt64,
+        _ result: Result<EscrowHold, EscrowRefusal>
+    ) {
+        guard let wait = process.waits.removeValue(forKey: waiter) else {
+            return fail("process \(process.id): a hold is answered twice")
+        }
+        switch result {
+        case .success(let hold):
+            if hold.amount > wait.want || hold.amount < wait.least {
+                fail("a hold of \(hold.amount) for \(wait.least)…\(wait.want)")
+            }
+            admit(process, wait.accountIndex, hold, truth: wait.truth)
+        case .failure(let refusal):
+            judge(refusal, of: wait, process)
+        }
+    }
+
+    /// The hold is there: the draft goes into the journal before the request leaves.
+    private func admit(_ process: Process, _ index: Int, _ hold: EscrowHold, truth: Pico) {
+        statistics.admitted += 1
+        checkAdmission(process, hold, index)
+        let call = Call(
+            id: calls.count,
+            accountIndex: index,
+            event: makeID(),
+            process: process.id,
+            disk: process.disk,
+            admittedAt: wallClock(of: process),
+            truth: truth,
+            hold: hold
+        )
+        calls.append(call)
+        callsByEvent[call.event] = call.id
+        process.runningCount += 1
+        if let lease = hold.lease { process.outstanding[lease, default: .zero] += hold.amount }
+        note(
+            "process \(process.id): call \(call.id) of account \(index) holds \(hold.amount)"
+        )
+        if mutation == .leavesBeforeDraft { call.hasLeft = true }
+        schedule(.write(.enter(call.id)), on: process, within: .milliseconds(2))
+    }
+
+    func entered(_ process: Process, _ call: Call, _ succeeded: Bool) {
+        guard succeeded else {
+            process.runningCount -= 1
+            note("process \(process.id): call \(call.id) finds no room in the journal")
+            return settleHold(process, call, charge: .zero)
+        }
+        call.hasLeft = true
+        // Most answers take moments, some as long as a call may take.
+        let most = min(
+            Moment.milliseconds(dice.chance(10) ? 6_000 : 1_500),
+            Moment(plan.settings.callDeadline)
+        )
+        schedule(.upstreamEnds(call.id), on: process, within: most)
+    }
+
+    func upstreamEnds(_ process: Process, _ call: Call) {
+        disturbedAt = now
+        grow(process, call)
+        schedule(.write(.settle(call.id)), on: process, within: .milliseconds(2))
+    }
+
+    /// Some calls hold more while they run.
+    private func grow(_ process: Process, _ call: Call) {
+        guard dice.chance(10), let tenure = process.tenure, let lease = call.hold.lease else {
+            return
+        }
+        let amount = Pico(call.hold.amount.units * 2)
+        let clock = process.clock(now)
+        guard
+            let grown = process.books[call.accountIndex].mutate({
+                $0.tryGrow(call.hold, to: amount, now: clock, tenure: tenure)
+            }), let grown
+        else { return }
+        process.outstanding[lease, default: .zero] += grown.amount - call.hold.amount
+        checkAdmission(process, grown, call.accountIndex)
+        call.hold = grown
+    }
+
+    /// The end is durable, or waits for the disk; the hold turns into what was charged.
+    func settled(_ process: Process, _ call: Call, _ succeeded: Bool) {
+        process.runningCount -= 1
+        disturbedAt = now
+        if succeeded { deliver(call) } else { process.late.append(call.id) }
+        settleHold(process, call, charge: call.charge)
+    }
+
+    private func deliver(_ call: Call) {
+        call.isDelivered = true
+        statistics.delivered += 1
+    }
+
+    private func settleHold(_ process: Process, _ call: Call, charge: Pico) {
+        if let lease = call.hold.lease, !call.isAppended {
+            process.outstanding[lease, default: .zero] -= call.hold.amount - charge
+        }
+        call.isSettled = true
+        let twice = dice.chance(3)
+        for _ in 0..<(twice ? 2 : 1) {
+            drive(process, call.accountIndex) {
+                $0.settle(call.hold, charge: charge, now: $1, tenure: $2)
+            }
+        }
+    }
+
+    // MARK: The journal
+
+    func perform(_ write: JournalWrite, by process: Process) {
+        switch write {
+        case .enter(let id):
+            let succeeded = enter(calls[id], process)
+            schedule(.entered(id, succeeded: succeeded), on: process, within: .milliseconds(2))
+        case .settle(let id):
+            if mutation == .answersBeforeEnd { deliver(calls[id]) }
+            let succeeded = settle(calls[id], process)
+            schedule(.settled(id, succeeded: succeeded), on: process, within: .milliseconds(20))
+        case .mark:
+            if let shipment = process.shipment {
+                disks[process.disk].markShipped(shipment.entries)
+            }
+            schedule(.marked, on: process, within: .milliseconds(2))
+        }
+    }
+
+    private func enter(_ call: Call, _ process: Process) -> Bool {
+        if hosts[process.host].isDiskFull { return false }
+        do throws(JournalError) {
+            try disks[process.disk].enter(
+                call.draft(of: accounts[call.accountIndex]),
+                &process.index
+            )
+        } catch {
+            fail("call \(call.id): its draft is refused: \(error.code)")
+        }
+        call.isJournalled = true
+        return true
+    }
+
+    private func settle(_ call: Call, _ process: Process) -> Bool {
+        // The reserve is for those that run, but it may be used up as well.
+        if hosts[process.host].isDiskFull, dice.chance(30) { return false }
+        let charge = mutation == .chargesBeyondHold ? call.truth : call.charge
+        do throws(JournalError) {
+            try disks[process.disk].settle(
+                call.ending(
+                    of: accounts[call.accountIndex],
+                    at: wallClock(of: process),
+                    charge: charge
+                ),
+                &process.index
+            )
+        } catch {
+            fail("call \(call.id): its end is refused: \(error.code)")
+        }
+        call.isEnded = true
+        schedule(.ship, on: process, within: .milliseconds(5))
+        return true
+    }
+
+    func retryLate(_ process: Process) {
+        for id in process.late where settle(calls[id], process) {
+            process.late.removeAll { $0 == id }
+        }
+        agenda.add(.local(process.id, .retryLate), at: now + .milliseconds(500))
+    }
+}

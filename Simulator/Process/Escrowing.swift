@@ -1,0 +1,122 @@
+import Ledger
+import Schema
+
+/// What `EscrowShard` and `EscrowService` do around the books.
+extension World {
+    /// Lets a book decide, and carries out what it says.
+    func drive(
+        _ process: Process,
+        _ account: AccountID,
+        _ decide: (inout LeaseBook, ContinuousClock.Instant, EscrowTenure) -> [LeaseAction]
+    ) {
+        drive(process, Int(account.low), decide)
+    }
+
+    func drive(
+        _ process: Process,
+        _ index: Int,
+        _ decide: (inout LeaseBook, ContinuousClock.Instant, EscrowTenure) -> [LeaseAction]
+    ) {
+        guard let tenure = process.tenure, process.books[index] != nil,
+            let actions = process.books[index].mutate({ decide(&$0, process.clock(now), tenure) })
+        else { return }
+        for action in actions {
+            switch action {
+            case .acquire(let request): send(.acquire(request), from: process)
+            case .giveBack(let request): send(.giveBack(request), from: process)
+            case .resume(let waiter, let result): resume(process, waiter, result)
+            }
+        }
+        guard let wake = process.books[index]?.nextWake(tenure: tenure) else { return }
+        if let armed = process.wakes[index], armed <= wake { return }
+        process.wakes[index] = wake
+        agenda.add(
+            .local(process.id, .wake(accountIndex: index, armedFor: wake)),
+            at: max(process.moment(of: wake), now)
+        )
+    }
+
+    func wake(
+        _ process: Process,
+        _ index: Int,
+        armedFor moment: ContinuousClock.Instant
+    ) {
+        guard process.wakes[index] == moment else { return }
+        process.wakes[index] = nil
+        drive(process, index) { $0.tick(now: $1, tenure: $2) }
+    }
+
+    func freshBook(_ process: Process, _ index: Int) -> LeaseBook {
+        LeaseBook(
+            account: accounts[index],
+            firstLease: LeaseID(
+                at: Instant(microseconds: 0),
+                random: (dice.word(), dice.word())
+            ),
+            settings: plan.settings
+        )
+    }
+
+    func sweep(_ process: Process) {
+        if mutation != .neverSweeps { sweepBooks(process) }
+        agenda.add(
+            .local(process.id, .sweep),
+            at: now + Moment(plan.settings.sweepInterval)
+        )
+    }
+
+    func sweepBooks(_ process: Process) {
+        for index in accounts.indices {
+            drive(process, index) { $0.sweep(now: $1, tenure: $2) }
+            if process.books[index]?.isDisposable(at: process.clock(now)) == true {
+                process.books[index] = nil
+            }
+        }
+    }
+
+    // MARK: Tenure
+
+    func heartbeat(_ process: Process) {
+        guard let tenure = process.tenure, tenure.phase != .superseded else { return }
+        send(.heartbeat(sentAt: process.clock(now)), from: process)
+    }
+
+    func tookHeartbeat(
+        _ process: Process,
+        _ result: Result<HeartbeatReply, LedgerError>,
+        sentAt: ContinuousClock.Instant
+    ) {
+        guard process.tenure?.phase != .superseded else { return }
+        var pause = plan.settings.heartbeatInterval
+        switch result {
+        case .success(.current):
+            process.heartbeatFailures = 0
+            let from = mutation == .renewsFromReply ? process.clock(now) : sentAt
+            process.tenure?.renew(until: from + plan.settings.validity, now: process.clock(now))
+        case .success(.superseded):
+            supersede(process)
+            guard mutation == .outlivesItsSuccessor else { return }
+            process.tenure?.renew(until: sentAt + plan.settings.validity, now: process.clock(now))
+        case .failure:
+            process.heartbeatFailures += 1
+            pause = plan.settings.backoff(afterFailures: process.heartbeatFailures)
+        }
+        agenda.add(.local(process.id, .heartbeat), at: now + Moment(pause))
+    }
+
+    func supersede(_ process: Process) {
+        guard process.tenure?.phase != .superseded else { return }
+        note("process \(process.id): superseded")
+        if mutation == .outlivesItsSuccessor { return }
+        process.tenure?.phase = .superseded
+        sweepBooks(process)
+    }
+}
+
+extension Optional {
+    /// Changes the value in its place; nil when there is none.
+    mutating func mutate<Output>(_ body: (inout Wrapped) -> Output) -> Output? {
+        guard self != nil else { return nil }
+        return body(&self!)
+    }
+}

@@ -1,0 +1,105 @@
+import Ingress
+import Journal
+import Ledger
+import Schema
+
+/// One start of Farebox on a host: what its memory holds, gone when it dies.
+final class Process {
+    enum Phase {
+        /// Registers, ends what an earlier process left, ships it, closes its leases.
+        case starting
+        case serving
+        /// Takes no more calls; waits for those that run.
+        case stopping
+        /// Gives everything back.
+        case draining
+        /// The database refused its journal: it ships what it can and ends.
+        case refused
+        case dead
+    }
+
+    let id: ProcessID
+    let host: HostID
+    let disk: DiskID
+    let drift: Int64
+    var phase = Phase.starting
+    /// Stopped by a signal until then.
+    var pausedUntil: Moment = 0
+
+    // The escrow.
+    var tenure: EscrowTenure?
+    var books: [LeaseBook?]
+    /// The next wake that is on its way to each book.
+    var wakes: [ContinuousClock.Instant?]
+    var waits: [UInt64: Wait] = [:]
+    var waiterLast: UInt64 = 0
+    var heartbeatFailures = 0
+
+    // Registration.
+    var freshNonce = Nonce(high: 0, low: 0)
+    var candidates: [Nonce?] = []
+    var registerToken = 0
+    /// When its last request to register was sent, by its own clock.
+    var registeredFrom = World.origin
+    var closeToken = 0
+    var stopDeadline: Moment = 0
+
+    // Journal and shipper.
+    var index: EntryIndex
+    var shipment: Shipment?
+    var appendToken = 0
+    /// Between the beginning of a batch and that of the next.
+    var isShipping = false
+    var shippingPause: Duration?
+    var pace = ShippingPace()
+    /// Settlements that the journal could not take.
+    var late: [CallID] = []
+
+    /// What calls that the ledger has no event of may still take from each lease.
+    var outstanding: [LeaseID: Pico] = [:]
+    var runningCount = 0
+    /// Its clients may have waited for it, not for the database.
+    var wasPaused = false
+
+    init(id: ProcessID, host: HostID, disk: DiskID, drift: Int64, index: EntryIndex, books: Int) {
+        self.id = id
+        self.host = host
+        self.disk = disk
+        self.drift = drift
+        self.index = index
+        self.books = Array(repeating: nil, count: books)
+        wakes = Array(repeating: nil, count: books)
+    }
+
+    var isServing: Bool { phase == .serving && tenure?.phase == .serving }
+
+    /// What the process's own clock shows.
+    func clock(_ now: Moment) -> ContinuousClock.Instant {
+        World.origin + .microseconds(now + now * drift / 1_000_000)
+    }
+
+    /// The first true moment at which its clock shows this.
+    func moment(of instant: ContinuousClock.Instant) -> Moment {
+        let shown = Moment(instant - World.origin)
+        return shown * 1_000_000 / (1_000_000 + drift) + 2
+    }
+}
+
+/// A client that waits for its hold.
+struct Wait {
+    let accountIndex: Int
+    let want: Pico
+    let least: Pico
+    let truth: Pico
+    let deadline: ContinuousClock.Instant
+    let deadlineMoment: Moment
+    /// Nothing may refuse it.
+    let mustHold: Bool
+    /// Nobody waited before it.
+    let isFirst: Bool
+    /// The least that the account could cover at any moment since it came.
+    var coverableMin: Pico
+    /// The least that was neither spent nor held by anybody at any moment since it came.
+    var freeMin: Pico
+    var wasSuspended: Bool
+}

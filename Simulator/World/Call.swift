@@ -1,0 +1,96 @@
+import Ledger
+import Schema
+
+/// One call, as its client and its upstream know it: the truth that the ledger is held against.
+final class Call {
+    let id: CallID
+    let accountIndex: Int
+    let event: EventID
+    let process: ProcessID
+    let disk: DiskID
+    let admittedAt: Instant
+    /// What it really costs.
+    let truth: Pico
+    var hold: EscrowHold
+
+    /// The journal has its draft, and nobody has destroyed it since.
+    var isJournalled = false
+    /// The upstream has seen it.
+    var hasLeft = false
+    /// The journal has its end.
+    var isEnded = false
+    /// Its client got the last byte.
+    var isDelivered = false
+    /// The escrow knows what it cost.
+    var isSettled = false
+    /// The account's stream has its event.
+    var isAppended = false
+    /// Its journal was destroyed before the ledger had the event.
+    var isForgiven = false
+
+    init(
+        id: CallID,
+        accountIndex: Int,
+        event: EventID,
+        process: ProcessID,
+        disk: DiskID,
+        admittedAt: Instant,
+        truth: Pico,
+        hold: EscrowHold
+    ) {
+        self.id = id
+        self.accountIndex = accountIndex
+        self.event = event
+        self.process = process
+        self.disk = disk
+        self.admittedAt = admittedAt
+        self.truth = truth
+        self.hold = hold
+    }
+
+    /// What the customer pays: the truth, but never more than the hold.
+    var charge: Pico { min(truth, hold.amount) }
+}
+
+typealias DiskID = Int
+
+extension Call {
+    /// Its event as it stands while it runs.
+    func draft(of account: AccountID) -> Event {
+        Event(account: account, id: event, occurredAt: admittedAt, body: .usage(usage))
+    }
+
+    /// Its event as it ends.
+    func ending(of account: AccountID, at instant: Instant, charge: Pico) -> Event {
+        var usage = usage
+        usage.charge = charge
+        usage.excess = (truth - charge).clampedToZero
+        usage.outcome = .completed
+        usage.source = .upstreamFinal
+        usage.status = 200
+        usage.tokens.output = 1
+        return Event(
+            account: account,
+            id: event,
+            occurredAt: max(instant, admittedAt),
+            body: .usage(usage)
+        )
+    }
+
+    private var usage: Usage {
+        Usage(
+            request: RequestID(high: event.high, low: event.low),
+            lease: hold.lease,
+            key: KeyID(high: 1, low: 1),
+            project: ProjectID(high: 1, low: 1),
+            admittedAt: admittedAt,
+            model: "model",
+            upstream: "upstream",
+            upstreamModel: "model",
+            endpoint: .chatCompletions,
+            isStreamed: true,
+            priceVersion: PriceVersion(1),
+            hold: hold.amount
+        )
+    }
+}

@@ -1,0 +1,195 @@
+import Ingress
+import Ledger
+import LedgerModel
+import Schema
+
+/// Messages between processes and the database, and what becomes of them on the way.
+extension World {
+    @discardableResult
+    func send(_ body: Message.Body, from process: Process) -> Int {
+        messageCount += 1
+        let message = Message(process: process.id, token: messageCount, body: body)
+        agenda.add(.deliver(message), at: after(.milliseconds(10)))
+        return messageCount
+    }
+
+    private var losesMessages: Bool { plan.losesMessages && !isHealed }
+
+    func deliver(_ message: Message) {
+        if isAway || (losesMessages && dice.chance(4)) {
+            note("\(message.words): the database cannot be reached")
+            return answer(message, failure(of: message, .unavailable))
+        }
+        database.now = serverClock
+        let reply = execute(message)
+        note("\(message.words): \(reply.words)")
+        watch(message, reply)
+        if losesMessages, !message.isDouble, dice.chance(4) {
+            var double = message
+            double.isDouble = true
+            agenda.add(.deliver(double), at: after(.milliseconds(dice.chance(30) ? 4_000 : 50)))
+        }
+        // The commit is done, and nobody is told.
+        if losesMessages, dice.chance(6) {
+            return answer(message, failure(of: message, .outcomeUnknown))
+        }
+        answer(message, reply)
+    }
+
+    private func answer(_ message: Message, _ reply: Reply) {
+        let isLate = losesMessages && dice.chance(3)
+        let limit: Moment = .milliseconds(isLate ? 2_000 : 10)
+        agenda.add(.local(message.process, .reply(message, reply)), at: after(limit))
+    }
+
+    private func execute(_ message: Message) -> Reply {
+        let process = processes[message.process]
+        switch message.body {
+        case .register(let expected):
+            return .registered(register(process, expected))
+        case .heartbeat:
+            guard let identity = process.tenure?.identity else {
+                return failure(of: message, .unavailable)
+            }
+            return .heartbeat(.success(database.heartbeat(identity)))
+        case .acquire(let request):
+            return .acquired(acquire(request))
+        case .giveBack(let request):
+            return .gaveBack(
+                attempt { database throws(LedgerError) in try database.giveBack(request) }
+            )
+        case .closeEarlier:
+            guard let identity = process.tenure?.identity else {
+                return failure(of: message, .unavailable)
+            }
+            return .closed(
+                attempt { database throws(LedgerError) in
+                    try database.closeEarlierEpochs(identity)
+                }
+            )
+        case .append(let shipment):
+            return .appended(append(shipment))
+        }
+    }
+
+    func attempt<Value>(
+        _ body: (inout ModelDatabase) throws(LedgerError) -> Value
+    ) -> Result<Value, LedgerError> {
+        do throws(LedgerError) {
+            return .success(try body(&database))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func failure(of message: Message, _ code: LedgerError.Code) -> Reply {
+        let error = LedgerError(code, "simulated")
+        switch message.body {
+        case .register: return .registered(.failure(error))
+        case .heartbeat: return .heartbeat(.failure(error))
+        case .acquire: return .acquired(.failure(error))
+        case .giveBack: return .gaveBack(.failure(error))
+        case .closeEarlier: return .closed(.failure(error))
+        case .append: return .appended(.failure(error))
+        }
+    }
+
+    /// What a correct instance never asks for, and what a correct database never finds.
+    private func watch(_ message: Message, _ reply: Reply) {
+        guard let error = reply.error else { return }
+        switch error.code {
+        case .corrupt: fail("\(message.words): \(error)")
+        case .outOfSequence, .invalid, .notFound:
+            // Of a request that a later one has overtaken, nobody waits for the answer.
+            if !message.isDouble { fail("\(message.words): \(error)") }
+        default: break
+        }
+    }
+
+    /// Gives an answer to whoever in the process waits for it.
+    func take(_ reply: Reply, to message: Message, _ process: Process) {
+        switch (message.body, reply) {
+        case (.register, .registered(let result)):
+            guard process.registerToken == message.token, process.tenure == nil else { return }
+            registered(process, result)
+        case (.heartbeat(let sentAt), .heartbeat(let result)):
+            tookHeartbeat(process, result, sentAt: sentAt)
+        case (.acquire(let request), .acquired(let result)):
+            noteRejection(result, process)
+            drive(process, request.account) { $0.completed(request, result, now: $1, tenure: $2) }
+        case (.giveBack(let request), .gaveBack(let result)):
+            noteRejection(result, process)
+            drive(process, request.account) { $0.completed(request, result, now: $1, tenure: $2) }
+        case (.closeEarlier, .closed(let result)):
+            if process.closeToken == message.token { closedEarlier(process, result) }
+        case (.append(let shipment), .appended(let result)):
+            if process.appendToken == message.token { appended(process, shipment, result) }
+        default: break
+        }
+    }
+
+    private func noteRejection<Value>(_ result: Result<Value, LedgerError>, _ process: Process) {
+        if case .failure(let error) = result, error.code == .superseded { supersede(process) }
+    }
+}
+
+extension Reply {
+    var error: LedgerError? {
+        func of<Value>(_ result: Result<Value, LedgerError>) -> LedgerError? {
+            if case .failure(let error) = result { error } else { nil }
+        }
+        return switch self {
+        case .registered(let result): of(result)
+        case .heartbeat(let result): of(result)
+        case .acquired(let result): of(result)
+        case .gaveBack(let result): of(result)
+        case .closed(let result): of(result)
+        case .appended(let result): of(result)
+        }
+    }
+
+    var words: String {
+        if let error { return "\(error)" }
+        switch self {
+        case .registered(.success(let identity)): return "epoch \(identity.epoch)"
+        case .heartbeat(.success(let reply)): return "\(reply)"
+        case .acquired(.success(let reply)):
+            return "granted \(reply.granted)" + reply.head.words(isClosed: reply.isLeaseClosed)
+        case .gaveBack(.success(let reply)):
+            return "returned \(reply.returned)" + reply.head.words(isClosed: reply.isLeaseClosed)
+        case .closed(.success(let count)): return "closed \(count)"
+        case .appended(.success(let outcomes)): return "\(outcomes)"
+        default: return "?"
+        }
+    }
+}
+
+extension HeadSummary {
+    var words: String {
+        "balance \(balance), limit \(creditLimit), escrowed \(escrowed), reserved \(reserved),"
+            + " overdrawn \(overdrawn)"
+    }
+
+    fileprivate func words(isClosed: Bool) -> String {
+        ", \(words)\(isClosed ? ", closed" : "")"
+    }
+}
+
+extension Message {
+    var words: String {
+        let what =
+            switch body {
+            case .register: "register"
+            case .heartbeat: "heartbeat"
+            case .acquire(let request):
+                "acquire #\(request.opSequence) \(request.least)…\(request.want)"
+                    + " on \(request.lease.low % 10_000) of account \(request.account.low)"
+            case .giveBack(let request):
+                "\(request.closes ? "close" : "give back") #\(request.opSequence) \(request.amount)"
+                    + " on \(request.lease.low % 10_000) of account \(request.account.low)"
+            case .closeEarlier: "close earlier epochs"
+            case .append(let shipment): "append \(shipment.events.count)"
+            }
+        return "process \(process): \(what)\(isDouble ? " (double)" : "")"
+    }
+}

@@ -1,0 +1,63 @@
+import Ledger
+
+/// What a seed has chosen to happen: how many of what, and which faults.
+struct Plan {
+    var hostCount: Int
+    var accountCount: Int
+    var arrivals: Int
+    var activeTime: Moment
+    var settings: EscrowSettings
+    /// How fast the hosts' clocks run, in millionths too fast.
+    var drifts: [Int64]
+
+    // Faults; each is absent from many seeds, so that what it excuses is checked in those.
+    var losesMessages: Bool
+    var crashes: Int
+    var pauses: Int
+    var outages: Int
+    var fullDisks: Int
+    var destroyedJournals: Int
+    var copiedJournals: Int
+    var clockSteps: Int
+    var restarts: Int
+    var grants: Int
+    var forcedMoves: Int
+    var suspensions: Int
+
+    init(_ dice: inout Dice) {
+        hostCount = dice.number(1...4)
+        accountCount = dice.number(1...2)
+        arrivals = dice.number(20...80)
+        activeTime = .seconds(Int64(dice.number(4...12)))
+        settings = EscrowSettings()
+        if dice.chance(60) {
+            // Validity that a pause or an outage of the simulation outlasts.
+            settings.validity = .seconds(4)
+            settings.callDeadline = .seconds(3)
+            settings.margin = .seconds(2)
+        }
+        drifts = []
+        for _ in 0..<hostCount { drifts.append(Int64(dice.number(-20...20)) * 1_000) }
+        func some(_ percent: Int, _ most: Int) -> Int {
+            dice.chance(percent) ? dice.number(1...most) : 0
+        }
+        losesMessages = dice.chance(60)
+        crashes = some(50, 4)
+        pauses = some(25, 2)
+        outages = some(30, 2)
+        fullDisks = some(15, 1)
+        destroyedJournals = some(6, 1)
+        copiedJournals = some(6, 1)
+        clockSteps = some(20, 3)
+        restarts = some(30, 2)
+        grants = some(40, 3)
+        forcedMoves = some(15, 2)
+        suspensions = some(10, 1)
+    }
+
+    /// Whether a charge may come that neither its lease nor the free balance has room for.
+    var mayExceed: Bool { forcedMoves + destroyedJournals + copiedJournals + pauses > 0 }
+
+    /// Whether every request is answered, by a database that is there.
+    var isAnswered: Bool { !losesMessages && outages == 0 }
+}

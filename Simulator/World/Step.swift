@@ -1,0 +1,102 @@
+import Ingress
+import Ledger
+import Schema
+
+/// What is to happen at some moment.
+enum Step {
+    // Of clients and operators.
+    case arrive
+    case cancel(ProcessID, waiter: UInt64)
+    case credit(CreditMove)
+
+    // Of machines.
+    case start(HostID)
+    case stop(HostID)
+    case fault(Fault)
+    case heal
+    case probe
+    case end
+
+    // Of one process; void when it is dead, late when it is stopped.
+    case local(ProcessID, LocalStep)
+
+    // Of the network and the database.
+    case deliver(Message)
+}
+
+/// A step that a process takes by itself.
+enum LocalStep {
+    case wake(accountIndex: Int, armedFor: ContinuousClock.Instant)
+    case sweep
+    case heartbeat
+    case tryNonce(Int)
+    case write(JournalWrite)
+    case entered(CallID, succeeded: Bool)
+    case upstreamEnds(CallID)
+    case settled(CallID, succeeded: Bool)
+    case ship
+    case marked
+    case shipNext
+    case retryLate
+    case closeEarlier
+    case lookDrained
+    case reply(Message, Reply)
+}
+
+/// What the journal's thread does when it is its turn: from then on it is durable.
+enum JournalWrite {
+    case enter(CallID)
+    case settle(CallID)
+    case mark
+}
+
+typealias ProcessID = Int
+typealias HostID = Int
+typealias CallID = Int
+
+/// A request on its way to the database.
+struct Message {
+    enum Body {
+        case register(expected: Nonce?)
+        case heartbeat(sentAt: ContinuousClock.Instant)
+        case acquire(AcquireRequest)
+        case giveBack(GiveBackRequest)
+        case closeEarlier
+        case append(Shipment)
+    }
+
+    let process: ProcessID
+    /// Tells an answer that is waited for from those of earlier tries.
+    let token: Int
+    let body: Body
+    var isDouble = false
+}
+
+/// What the database answered, or what the connection said instead.
+enum Reply {
+    case registered(Result<InstanceIdentity, LedgerError>)
+    case heartbeat(Result<HeartbeatReply, LedgerError>)
+    case acquired(Result<AcquireReply, LedgerError>)
+    case gaveBack(Result<GiveBackReply, LedgerError>)
+    case closed(Result<Int, LedgerError>)
+    case appended(Result<[AppendOutcome], LedgerError>)
+}
+
+/// What befalls machines.
+enum Fault {
+    case crash(HostID)
+    case pause(HostID, Moment)
+    case outage(isOver: Bool)
+    case diskFull(HostID, isOver: Bool)
+    case destroyJournal(HostID)
+    case copyJournal(HostID)
+    case stepClock(HostID?, Int64)
+}
+
+/// What moves an account's credit besides calls.
+enum CreditMove {
+    case grant(accountIndex: Int, Int128)
+    case adjust(accountIndex: Int, Int128)
+    case limit(accountIndex: Int, Int128)
+    case suspend(accountIndex: Int, Bool)
+}

@@ -1,0 +1,96 @@
+import Digest
+import Ingress
+import Journal
+import Ledger
+import LedgerModel
+import Schema
+
+/// The transactions whose rules a mutation may break.
+extension World {
+    func register(
+        _ process: Process,
+        _ expected: Nonce?
+    ) -> Result<InstanceIdentity, LedgerError> {
+        let instance = disks[process.disk].instance
+        let recorded = database.instances[instance]?.nonce
+        let expected = mutation == .acceptsCopies ? recorded : expected
+        let result = attempt { database throws(LedgerError) in
+            try database.register(
+                instance,
+                expectedNonce: expected,
+                freshNonce: process.freshNonce
+            )
+        }
+        if case .success = result, recorded != process.freshNonce {
+            registeredAt[instance] = now
+            let known = disks[process.disk].registrations.records.map(\.nonce)
+            if let recorded, !known.contains(recorded.inJournal) {
+                fail("I4: process \(process.id) is let in with an old copy of a journal")
+            }
+        }
+        return result
+    }
+
+    func acquire(_ request: AcquireRequest) -> Result<AcquireReply, LedgerError> {
+        let escrowed = database.accounts[request.account]?.head.escrowed ?? .zero
+        if mutation == .grantsWhatIsEscrowed {
+            database.tamper(request.account) { $0.escrowed -= escrowed }
+        }
+        defer {
+            if mutation == .grantsWhatIsEscrowed {
+                database.tamper(request.account) { $0.escrowed += escrowed }
+            }
+        }
+        let result = attempt { database throws(LedgerError) in
+            try database.acquire(mutation == .grantsRepeats ? renumbered(request) : request)
+        }
+        guard mutation == .understatesBalance, case .success(let reply) = result else {
+            return result
+        }
+        var head = reply.head
+        head.balance = Pico(head.balance.units / 2)
+        return .success(
+            AcquireReply(
+                granted: reply.granted,
+                head: head,
+                isLeaseClosed: reply.isLeaseClosed
+            )
+        )
+    }
+
+    /// A repeat under the number that is next, as if nothing were recorded.
+    private func renumbered(_ request: AcquireRequest) -> AcquireRequest {
+        let row = database.accounts[request.account]?.leases[request.lease]?.row
+        guard let row, row.opSequence == request.opSequence, row.opKind == .acquire else {
+            return request
+        }
+        return AcquireRequest(
+            identity: request.identity,
+            account: request.account,
+            lease: request.lease,
+            opSequence: row.opSequence + 1,
+            want: request.want,
+            least: request.least
+        )
+    }
+
+    func append(_ shipment: Shipment) -> Result<[AppendOutcome], LedgerError> {
+        let before = accounts.map { database.accounts[$0]?.head }
+        let batch = shipment.events.map { HashedEvent($0) }
+        let result = attempt { database throws(LedgerError) in
+            try database.append(batch, knowing: mutation == .appendsTwice ? [:] : nil)
+        }
+        for (index, account) in accounts.enumerated() {
+            guard let old = before[index], let new = database.accounts[account]?.head,
+                new.version > old.version
+            else { continue }
+            switch mutation {
+            case .skipsVersion: database.tamper(account) { $0.version += 1 }
+            case .miscountsBalance: database.tamper(account) { $0.balance += Pico(1) }
+            case .settlesBesideEscrow: database.tamper(account) { $0.escrowed = old.escrowed }
+            default: break
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,138 @@
+import Ledger
+import Schema
+
+extension ModelDatabase {
+    /// `PostgresLeaseAuthority.acquire`.
+    package mutating func acquire(
+        _ request: AcquireRequest
+    ) throws(LedgerError) -> AcquireReply {
+        let head = try lockHead(request.account)
+        try requireCurrent(request.identity)
+        let lease = try ownLease(request.lease, of: request.account, request.identity)
+        if lease == nil { try requireNoOtherOpen(request.account, request.identity) }
+        let operation = try LeaseOperation.acquire(request, head: head, lease: lease)
+        try write(operation.change, of: request.account, request.lease, request.identity)
+        return AcquireReply(
+            granted: operation.result,
+            head: operation.change?.head ?? head,
+            isLeaseClosed: operation.isLeaseClosed
+        )
+    }
+
+    /// `PostgresLeaseAuthority.giveBack`.
+    package mutating func giveBack(
+        _ request: GiveBackRequest
+    ) throws(LedgerError) -> GiveBackReply {
+        let head = try lockHead(request.account)
+        try requireCurrent(request.identity)
+        let found = try ownLease(request.lease, of: request.account, request.identity)
+        guard let lease = found else { throw LedgerError(.notFound, "no lease \(request.lease)") }
+        let operation = try LeaseOperation.giveBack(request, head: head, lease: lease)
+        try write(operation.change, of: request.account, request.lease, request.identity)
+        return GiveBackReply(
+            returned: operation.result,
+            head: operation.change?.head ?? head,
+            isLeaseClosed: operation.isLeaseClosed
+        )
+    }
+
+    /// `PostgresLeaseAuthority.closeEarlierEpochs`.
+    package mutating func closeEarlierEpochs(
+        _ identity: InstanceIdentity
+    ) throws(LedgerError) -> Int {
+        try requireCurrent(identity)
+        return try closeLeases { $0.instance == identity.instance && $0.epoch < identity.epoch }
+    }
+
+    /// Closes every open lease that matches, with what they still had, and counts them.
+    mutating func closeLeases(
+        _ matches: (Lease) -> Bool
+    ) throws(LedgerError) -> Int {
+        var count = 0
+        for (id, account) in accounts {
+            let closing = account.leases.filter { $0.value.row.isOpen && matches($0.value) }
+            guard !closing.isEmpty else { continue }
+            var (account, amount) = (account, Pico.zero)
+            for (lease, closed) in closing {
+                amount += closed.row.remaining
+                account.leases[lease]?.row.granted = closed.row.settled
+                account.leases[lease]?.row.isOpen = false
+            }
+            let before = account.head
+            account.head.escrowed -= amount
+            let uncovered = before.escrowed - amount - before.balance - before.creditLimit
+            account.head.overdrawn = min(before.overdrawn, uncovered.clampedToZero)
+            try account.head.requireConstraints()
+            accounts[id] = account
+            count += closing.count
+        }
+        return count
+    }
+
+    private func lockHead(_ account: AccountID) throws(LedgerError) -> HeadSummary {
+        guard let head = accounts[account]?.head else {
+            throw LedgerError(.notFound, "no account \(account)")
+        }
+        return head
+    }
+
+    private func ownLease(
+        _ lease: LeaseID,
+        of account: AccountID,
+        _ identity: InstanceIdentity
+    ) throws(LedgerError) -> LeaseRow? {
+        guard let found = accounts[account]?.leases[lease] else { return nil }
+        guard found.instance == identity.instance, found.epoch == identity.epoch else {
+            throw LedgerError(.outOfSequence, "the lease \(lease) belongs to another epoch")
+        }
+        return found.row
+    }
+
+    private func requireNoOtherOpen(
+        _ account: AccountID,
+        _ identity: InstanceIdentity
+    ) throws(LedgerError) {
+        let isTaken = accounts[account]?.leases.values.contains { lease in
+            lease.row.isOpen && lease.instance == identity.instance
+                && lease.epoch == identity.epoch
+        }
+        guard isTaken != true else {
+            throw LedgerError(.outOfSequence, "the instance has an open lease of this account")
+        }
+    }
+
+    private mutating func write(
+        _ change: LeaseOperation.Change?,
+        of account: AccountID,
+        _ lease: LeaseID,
+        _ identity: InstanceIdentity
+    ) throws(LedgerError) {
+        guard let change else { return }
+        try change.head.requireConstraints()
+        accounts[account]?.head = change.head
+        accounts[account]?.leases[lease] = Lease(
+            instance: identity.instance,
+            epoch: identity.epoch,
+            row: change.lease
+        )
+    }
+}
+
+extension HeadSummary {
+    /// The CHECKs of `account_heads`, by their names; nil when all hold.
+    package var brokenConstraint: String? {
+        if version < 0 { return "account_heads_version_check" }
+        if creditLimit < .zero { return "account_heads_credit_limit_check" }
+        if escrowed < .zero { return "account_heads_escrowed_check" }
+        if reserved < .zero { return "account_heads_reserved_check" }
+        if overdrawn < .zero { return "account_heads_overdrawn_check" }
+        if balance + creditLimit + overdrawn < escrowed { return "account_heads_never_overspent" }
+        return nil
+    }
+
+    func requireConstraints() throws(LedgerError) {
+        if let brokenConstraint {
+            throw LedgerError(.corrupt, "\(brokenConstraint): \(self)")
+        }
+    }
+}

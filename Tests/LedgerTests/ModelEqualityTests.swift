@@ -1,0 +1,121 @@
+import Ledger
+import LedgerModel
+import Postgres
+import Schema
+import TestSupport
+import Testing
+
+@testable import Ledger
+
+/// The simulator's model of the database answers as PostgreSQL does, and keeps the same figures.
+@Suite(.enabled(if: TestServer.isConfigured, "FAREBOX_TEST_OWNER_URL is not set"))
+struct ModelEqualityTests {
+    @Test(arguments: 1...6 as ClosedRange<UInt64>)
+    func `The model and the server answer random commands alike`(seed: UInt64) async throws {
+        try await LedgerFixture.run { ledger in
+            var commands = RandomCommands(seed: seed)
+            for _ in 0..<2 {
+                let account = try await ledger.account()
+                commands.open(account)
+            }
+            for _ in 0..<300 {
+                let command = commands.next()
+                let expected = commands.model(command)
+                let found = await ledger.perform(command)
+                #expect(found == expected, "seed \(seed): \(command)")
+                if found != expected { return }
+            }
+            try await commands.compare(with: ledger)
+            #expect(commands.kindsReached.count >= 20, "\(commands.kindsReached)")
+        }
+    }
+}
+
+/// What both sides are told.
+enum LedgerCommand: Sendable {
+    case register(InstanceID, expected: Nonce?, fresh: Nonce)
+    case heartbeat(InstanceIdentity)
+    case acquire(AcquireRequest)
+    case giveBack(GiveBackRequest)
+    case closeEarlierEpochs(InstanceIdentity)
+    case append([Event])
+    case suspend(AccountID, Bool)
+}
+
+/// What both sides answer.
+enum LedgerAnswer: Hashable, Sendable {
+    case registered(InstanceIdentity)
+    case heartbeat(HeartbeatReply)
+    case acquired(AcquireReply)
+    case gaveBack(GiveBackReply)
+    case closed(Int)
+    case appended([AppendOutcome])
+    case done
+    case refused(LedgerError.Code)
+
+    /// One of the kinds of answers that a run should reach.
+    var kind: String {
+        switch self {
+        case .registered: "registered"
+        case .heartbeat(let reply): "heartbeat \(reply)"
+        case .acquired(let reply): "acquired \(reply.isLeaseClosed) \(reply.granted > .zero)"
+        case .gaveBack(let reply): "gave back \(reply.isLeaseClosed) \(reply.returned > .zero)"
+        case .closed(let count): "closed \(count > 0)"
+        case .appended(let outcomes): "appended \(Set(outcomes.map(\.name)).sorted())"
+        case .done: "done"
+        case .refused(let code): "refused \(code)"
+        }
+    }
+}
+
+extension AppendOutcome {
+    fileprivate var name: String {
+        switch self {
+        case .appended(_, _, let excess): excess > .zero ? "beyond" : "appended"
+        case .duplicate: "duplicate"
+        case .parked(let reason): reason.rawValue
+        }
+    }
+}
+
+extension LedgerFixture {
+    func perform(_ command: LedgerCommand) async -> LedgerAnswer {
+        do {
+            switch command {
+            case .register(let instance, let expected, let fresh):
+                return .registered(
+                    try await authority.register(
+                        instance: instance,
+                        label: "model",
+                        expectedNonce: expected,
+                        freshNonce: fresh
+                    )
+                )
+            case .heartbeat(let identity):
+                return .heartbeat(try await authority.heartbeat(identity))
+            case .acquire(let request):
+                return .acquired(try await authority.acquire(request))
+            case .giveBack(let request):
+                return .gaveBack(try await authority.giveBack(request))
+            case .closeEarlierEpochs(let identity):
+                return .closed(try await authority.closeEarlierEpochs(identity))
+            case .append(let batch):
+                return .appended(try await events.append(batch))
+            case .suspend(let account, let isSuspended):
+                try await service.transaction { session in
+                    _ = try session.execute(
+                        """
+                        UPDATE account_heads SET status = \(isSuspended ? "suspended" : "active")
+                        WHERE account_id = \(account)
+                        """
+                    )
+                }
+                return .done
+            }
+        } catch let error as LedgerError {
+            return .refused(error.code)
+        } catch {
+            return .refused(.corrupt)
+        }
+    }
+}

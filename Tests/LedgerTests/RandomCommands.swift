@@ -1,0 +1,264 @@
+import Ledger
+import LedgerModel
+import Postgres
+import Schema
+import Testing
+
+@testable import Ledger
+
+/// Commands such as instances send, in an order that no instance would, and the model's answers.
+struct RandomCommands {
+    private var random: SeededGenerator
+    private var database = ModelDatabase(now: .sample)
+    private var accounts: [AccountID] = []
+    /// Every identity that was ever granted, the latest of each instance last.
+    private var identities: [InstanceIdentity] = []
+    private var nonces: [Nonce] = []
+    private let instances: [InstanceID]
+    private var leases: [(identity: InstanceIdentity, account: AccountID, lease: LeaseID)] = []
+    private var events: [Event] = []
+    private(set) var kindsReached: Set<String> = []
+
+    init(seed: UInt64) {
+        random = SeededGenerator(seed: seed)
+        instances = (0..<3).map { _ in .make(at: .sample) }
+    }
+
+    mutating func open(_ account: AccountID) {
+        accounts.append(account)
+        database.create(account)
+    }
+
+    mutating func next() -> LedgerCommand {
+        switch number(0...99) {
+        case 0..<8: return register()
+        case 8..<12:
+            guard let identity = identities.randomElement(using: &random) else { return register() }
+            return .heartbeat(identity)
+        case 12..<45: return acquire()
+        case 45..<62: return giveBack()
+        case 62..<66:
+            guard let identity = identities.randomElement(using: &random) else { return register() }
+            return .closeEarlierEpochs(identity)
+        case 66..<69:
+            return .suspend(accounts[number(0...1)], chance(30))
+        default: return append()
+        }
+    }
+
+    /// The model's answer; what it changes is remembered for the commands that follow.
+    mutating func model(_ command: LedgerCommand) -> LedgerAnswer {
+        let answer = answer(command)
+        kindsReached.insert(answer.kind)
+        if case .registered(let identity) = answer, !identities.contains(identity) {
+            identities.append(identity)
+        }
+        return answer
+    }
+
+    private mutating func answer(_ command: LedgerCommand) -> LedgerAnswer {
+        database.now = .sample
+        do throws(LedgerError) {
+            switch command {
+            case .register(let instance, let expected, let fresh):
+                return .registered(
+                    try database.register(instance, expectedNonce: expected, freshNonce: fresh)
+                )
+            case .heartbeat(let identity): return .heartbeat(database.heartbeat(identity))
+            case .acquire(let request): return .acquired(try database.acquire(request))
+            case .giveBack(let request): return .gaveBack(try database.giveBack(request))
+            case .closeEarlierEpochs(let identity):
+                return .closed(try database.closeEarlierEpochs(identity))
+            case .append(let batch): return .appended(try database.append(batch))
+            case .suspend(let account, let isSuspended):
+                database.setSuspended(isSuspended, account)
+                return .done
+            }
+        } catch {
+            return .refused(error.code)
+        }
+    }
+
+    private mutating func number(_ bounds: ClosedRange<Int>) -> Int {
+        Int.random(in: bounds, using: &random)
+    }
+
+    private mutating func chance(_ percent: Int) -> Bool { number(0...99) < percent }
+
+    private mutating func register() -> LedgerCommand {
+        let fresh =
+            chance(15)
+            ? nonces.randomElement(using: &random) ?? .random() : Nonce.random()
+        nonces.append(fresh)
+        let instance = instances[number(0...2)]
+        let recorded = database.instances[instance]?.nonce
+        let expected = chance(80) ? recorded : nonces.randomElement(using: &random)
+        return .register(instance, expected: expected, fresh: fresh)
+    }
+
+    /// Mostly the next operation of a lease; sometimes a repeat, or one of another epoch.
+    private mutating func acquire() -> LedgerCommand {
+        guard let identity = identities.suffix(4).randomElement(using: &random) else {
+            return register()
+        }
+        let account = chance(2) ? AccountID.make(at: .sample) : accounts[number(0...1)]
+        let known = leases.last { $0.identity == identity && $0.account == account }
+        let lease = chance(8) ? leases.randomElement(using: &random)?.lease : known?.lease
+        let chosen = lease ?? .make(at: .sample)
+        if known?.lease != chosen { leases.append((identity, account, chosen)) }
+        let least = number(0...30)
+        return .acquire(
+            AcquireRequest(
+                identity: identity,
+                account: account,
+                lease: chosen,
+                opSequence: sequence(of: chosen, account),
+                want: Pico(Int128(least + number(chance(3) ? -2...0 : 0...60))),
+                least: Pico(Int128(least))
+            )
+        )
+    }
+
+    private mutating func giveBack() -> LedgerCommand {
+        guard let known = leases.randomElement(using: &random) else { return acquire() }
+        let identity = chance(90) ? known.identity : identities.randomElement(using: &random)
+        return .giveBack(
+            GiveBackRequest(
+                identity: identity ?? known.identity,
+                account: known.account,
+                lease: chance(97) ? known.lease : .make(at: .sample),
+                opSequence: sequence(of: known.lease, known.account),
+                amount: Pico(Int128(number(chance(5) ? -3...300 : 0...25))),
+                closes: chance(25)
+            )
+        )
+    }
+
+    private mutating func sequence(of lease: LeaseID, _ account: AccountID) -> Int64 {
+        let last = database.accounts[account]?.leases[lease]?.row.opSequence ?? 0
+        return last + Int64(chance(80) ? 1 : number(-1...2))
+    }
+
+    private mutating func append() -> LedgerCommand {
+        var batch: [Event] = []
+        for _ in 0..<number(1...4) {
+            if chance(12), let old = events.randomElement(using: &random) {
+                batch.append(chance(70) ? old : changed(old))
+            } else {
+                let event = event()
+                events.append(event)
+                batch.append(event)
+            }
+        }
+        return .append(batch)
+    }
+
+    private mutating func event() -> Event {
+        let account = chance(2) ? AccountID.make(at: .sample) : accounts[number(0...1)]
+        switch number(0...9) {
+        case 0, 1: return .grant(Pico(Int128(number(1...200))), to: account)
+        case 2: return command(.creditLimitSet(CreditLimitSet(limit: amount(0...40))), account)
+        case 3:
+            let adjustment = CreditAdjusted(amount: amount(-60...30), reason: "test")
+            return command(.creditAdjusted(adjustment), account)
+        default:
+            let named = leases.filter { $0.account == account }.suffix(6)
+            let hold = number(0...40)
+            let charge = number(0...(chance(5) ? hold + 5 : hold))
+            return .usage(
+                charge: Pico(Int128(charge)),
+                hold: Pico(Int128(hold)),
+                lease: chance(90) ? named.randomElement(using: &random)?.lease : nil,
+                of: account,
+                at: chance(3) ? Instant.sample.adding(seconds: 90_000) : .sample
+            )
+        }
+    }
+
+    private mutating func amount(_ bounds: ClosedRange<Int>) -> Pico {
+        Pico(Int128(number(bounds)))
+    }
+
+    private func command(_ body: EventBody, _ account: AccountID) -> Event {
+        Event(account: account, id: .make(at: .sample), occurredAt: .sample, body: body)
+    }
+
+    private func changed(_ event: Event) -> Event {
+        Event(
+            account: event.account,
+            id: event.id,
+            occurredAt: event.occurredAt.adding(seconds: 1),
+            body: event.body
+        )
+    }
+}
+
+extension RandomCommands {
+    /// Compares all that both sides keep: heads, streams, leases, parked events, instances.
+    func compare(with ledger: LedgerFixture) async throws {
+        for account in accounts {
+            let model = try #require(database.accounts[account])
+            #expect(try await ledger.head(of: account) == model.head)
+            let stream = try await ledger.events.events(of: account, limit: 10_000)
+            #expect(stream.map(\.event) == model.stream.map(\.event))
+            #expect(stream.map(\.version) == model.stream.map(\.version))
+            #expect(stream.map(\.amount) == model.stream.map(\.amount))
+            #expect(stream.map(\.excess) == model.stream.map(\.excess))
+            let leases = try await ledger.leases(of: account)
+            #expect(leases == model.leases.mapValues { LeaseImage($0) })
+            let parked = try await ledger.count(
+                "SELECT count(*) FROM parked_events WHERE account_id = \(account)"
+            )
+            #expect(parked == Int64(model.parked.count))
+        }
+        for (instance, row) in database.instances {
+            let epoch = try await ledger.count(
+                "SELECT epoch FROM instances WHERE instance_id = \(instance)"
+            )
+            #expect(epoch == row.epoch)
+        }
+    }
+}
+
+/// A lease as either side keeps it.
+struct LeaseImage: Hashable, Sendable {
+    let instance: InstanceID
+    let epoch: Int64
+    let row: LeaseRow
+}
+
+extension LeaseImage {
+    init(_ lease: ModelDatabase.Lease) {
+        self.init(instance: lease.instance, epoch: lease.epoch, row: lease.row)
+    }
+}
+
+extension LedgerFixture {
+    fileprivate func leases(of account: AccountID) async throws -> [LeaseID: LeaseImage] {
+        try await service.read { session in
+            let rows = try session.execute(
+                """
+                SELECT lease_id, instance_id, epoch, granted, settled, state = 'open' AS is_open,
+                    op_seq, op_kind, op_result
+                FROM leases WHERE account_id = \(account)
+                """
+            )
+            var leases: [LeaseID: LeaseImage] = [:]
+            for row in rows {
+                leases[try row.get("lease_id")] = LeaseImage(
+                    instance: try row.get("instance_id"),
+                    epoch: try row.get("epoch"),
+                    row: LeaseRow(
+                        granted: try row.get("granted"),
+                        settled: try row.get("settled"),
+                        isOpen: try row.get("is_open"),
+                        opSequence: try row.get("op_seq"),
+                        opKind: try row.get("op_kind"),
+                        opResult: try row.get("op_result")
+                    )
+                )
+            }
+            return leases
+        }
+    }
+}
