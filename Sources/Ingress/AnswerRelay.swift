@@ -192,7 +192,7 @@ struct AnswerRelay {
             if !exchange.hasBegun {
                 try exchange.begin(
                     status: response.status,
-                    fields: HTTPFields(admitted.streamFields)
+                    fields: admitted.streamFields
                 )
             }
             try exchange.write(output)

@@ -13,18 +13,14 @@ struct Delivery {
         guard !exchange.isClientGone else { return }
         do {
             switch lastBytes {
-            case .whole(let status, let fields, let body):
-                try exchange.respond(
-                    status: status,
-                    fields: HTTPFields(fields + admitted.responseFields + [cost(of: usage)]),
-                    body: body
-                )
+            case .whole(let status, let upstreamFields, let body):
+                var fields = HTTPFields(upstreamFields)
+                admitted.describe(in: &fields)
+                fields.append("x-farebox-cost", cost(of: usage))
+                try exchange.respond(status: status, fields: fields, body: body)
             case .rest(let bytes):
                 if !exchange.hasBegun {
-                    try exchange.begin(
-                        status: usage.status,
-                        fields: HTTPFields(admitted.streamFields)
-                    )
+                    try exchange.begin(status: usage.status, fields: admitted.streamFields)
                 }
                 try exchange.write(bytes)
                 try exchange.finish()
@@ -40,20 +36,18 @@ struct Delivery {
         }
     }
 
-    private func cost(of usage: Usage) -> (name: String, value: String) {
-        let digits = admitted.caller.account.currency.exponent
-        return ("x-farebox-cost", usage.charge.decimal(fractionDigitsMin: digits))
+    private func cost(of usage: Usage) -> String {
+        usage.charge.decimal(fractionDigitsMin: admitted.caller.account.currency.exponent)
     }
 }
 
 extension AdmittedCall {
-    /// What every answer to an admitted call says about itself.
-    var responseFields: [(name: String, value: String)] {
-        var fields = arrival.format.requestIDFields(arrival.requestID)
-        if isCapLowered {
-            fields.append((name: "x-farebox-output-cap", value: String(admission.outputCap)))
+    /// Adds what every answer to an admitted call says about itself.
+    func describe(in fields: inout HTTPFields) {
+        for (name, value) in arrival.format.requestIDFields(arrival.requestID) {
+            fields.append(name, value)
         }
-        return fields
+        if isCapLowered { fields.append("x-farebox-output-cap", String(admission.outputCap)) }
     }
 
     /// Whether the upstream was given another cap than the client's own.
@@ -61,10 +55,11 @@ extension AdmittedCall {
         admission.wasCapLowered || call.facts.outputCap.map { admission.outputCap < $0 } ?? false
     }
 
-    var streamFields: [(name: String, value: String)] {
-        responseFields + [
-            (name: "content-type", value: "text/event-stream; charset=utf-8"),
-            (name: "cache-control", value: "no-cache"),
-        ]
+    var streamFields: HTTPFields {
+        var fields = HTTPFields()
+        describe(in: &fields)
+        fields.append("content-type", "text/event-stream; charset=utf-8")
+        fields.append("cache-control", "no-cache")
+        return fields
     }
 }

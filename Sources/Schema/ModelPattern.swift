@@ -1,13 +1,17 @@
 /// A model's name, or a prefix followed by `*`.
 package struct ModelPattern: Hashable, Sendable, CustomStringConvertible {
-    private let literal: String
-    private let isPrefix: Bool
+    /// In characters, as the database keeps it.
+    private static let lengthMax = 300
 
-    /// Fails for an empty text and for a `*` anywhere but at the end.
+    private let literal: String
+    /// Whether it stands for more than one model.
+    package let isPrefix: Bool
+
+    /// Fails for an empty or overlong text and for a `*` anywhere but at the end.
     package init?(_ text: String) {
         isPrefix = text.last == "*"
         literal = isPrefix ? String(text.dropLast()) : text
-        guard !text.isEmpty, !literal.contains("*") else { return nil }
+        guard !text.isEmpty, !literal.contains("*"), text.unicodeScalars.count <= Self.lengthMax else { return nil }
     }
 
     package func matches(_ model: String) -> Bool {
@@ -17,9 +21,29 @@ package struct ModelPattern: Hashable, Sendable, CustomStringConvertible {
     /// Whether the pattern is one model's name, which can be listed.
     package var name: String? { isPrefix ? nil : literal }
 
-    /// Exact names come before patterns, longer patterns before shorter ones.
-    package func isMoreSpecific(than other: ModelPattern) -> Bool {
-        (isPrefix ? 0 : 1, literal.utf8.count) > (other.isPrefix ? 0 : 1, other.literal.utf8.count)
+    /// How closely the pattern names a model: an exact name more than any pattern, a longer
+    /// pattern more than a shorter one.
+    package struct Specificity: Comparable, Sendable {
+        private let isExact: Bool
+        private let length: Int
+
+        fileprivate init(isExact: Bool, length: Int) {
+            self.isExact = isExact
+            self.length = length
+        }
+
+        /// That of a model's own name.
+        package static func exact(_ name: String) -> Self {
+            Self(isExact: true, length: name.utf8.count)
+        }
+
+        package static func < (left: Self, right: Self) -> Bool {
+            (left.isExact ? 1 : 0, left.length) < (right.isExact ? 1 : 0, right.length)
+        }
+    }
+
+    package var specificity: Specificity {
+        Specificity(isExact: !isPrefix, length: literal.utf8.count)
     }
 
     package var description: String { isPrefix ? literal + "*" : literal }

@@ -25,7 +25,7 @@ import Testing
         let patterns = try ["*", "claude-*", "claude-opus-*", "claude-opus-4"].map {
             try #require(ModelPattern($0))
         }
-        let sorted = patterns.sorted { $0.isMoreSpecific(than: $1) }
+        let sorted = patterns.sorted { $0.specificity > $1.specificity }
         #expect(sorted.map(\.description) == ["claude-opus-4", "claude-opus-*", "claude-*", "*"])
     }
 }

@@ -64,3 +64,13 @@ farebox_require_swift() {
     *) fail "needs Swift 6.2 or later, found ${version:-none}" ;;
     esac
 }
+
+# The release, with Swift's own libraries inside: calls into them cost less, and a machine that
+# only runs it needs no Swift.
+farebox_build_release() {
+    swift build -c release --static-swift-stdlib --product farebox
+}
+
+farebox_release() {
+    echo "$(swift build -c release --static-swift-stdlib --show-bin-path)/farebox"
+}

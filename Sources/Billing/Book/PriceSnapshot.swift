@@ -52,7 +52,7 @@ package struct PriceSnapshot: Sendable {
 
     /// What the model costs in this currency at this instant; nil when it has no price then.
     package func terms(model: String, currency: Currency, at instant: Instant) -> PriceTerms? {
-        var best: (match: PriceEdition.Match, terms: PriceTerms)?
+        var best: (match: ModelPattern.Specificity, terms: PriceTerms)?
         for source in PriceSource.allCases {
             guard let edition = edition(currency, source, at: instant),
                 let found = edition.find(model)
@@ -87,16 +87,6 @@ package struct PriceSnapshot: Sendable {
 
 /// A price version with its prices, indexed for finding a model.
 package final class PriceEdition: Sendable {
-    /// How closely a name matched: an exact name before any pattern, longer before shorter.
-    package struct Match: Comparable, Sendable {
-        fileprivate let isExact: Bool
-        fileprivate let length: Int
-
-        package static func < (left: Self, right: Self) -> Bool {
-            (left.isExact ? 1 : 0, left.length) < (right.isExact ? 1 : 0, right.length)
-        }
-    }
-
     package let header: PriceVersionHeader
     private let byName: [String: PriceTerms]
     /// Longest first; two different prefixes of one length never match the same name.
@@ -114,7 +104,7 @@ package final class PriceEdition: Sendable {
         patterns = byName.compactMap { name, terms in
             guard let pattern = ModelPattern(name), pattern.isPrefix else { return nil }
             return (pattern, terms)
-        }.sorted { $0.pattern.text.utf8.count > $1.pattern.text.utf8.count }
+        }.sorted { $0.pattern.specificity > $1.pattern.specificity }
     }
 
     package var modelCount: Int { byName.count }
@@ -128,12 +118,10 @@ package final class PriceEdition: Sendable {
     /// The terms that a model is charged by in this version; nil when it has no price here.
     package func terms(for model: String) -> PriceTerms? { find(model)?.terms }
 
-    func find(_ model: String) -> (match: Match, terms: PriceTerms)? {
-        if let terms = byName[model] {
-            return (Match(isExact: true, length: model.utf8.count), terms)
-        }
+    func find(_ model: String) -> (match: ModelPattern.Specificity, terms: PriceTerms)? {
+        if let terms = byName[model] { return (.exact(model), terms) }
         guard let found = patterns.first(where: { $0.pattern.matches(model) }) else { return nil }
-        return (Match(isExact: false, length: found.pattern.text.utf8.count), found.terms)
+        return (found.pattern.specificity, found.terms)
     }
 
     fileprivate var rank: (Int64, Int64) {

@@ -15,7 +15,7 @@ struct ModelSection {
     func read(_ tree: JSONTree?) -> [ModelRoute] {
         let entries = reader.entries(tree, at: "models").sorted { $0.key < $1.key }
         return entries.compactMap { model($0.key, $0.value) }
-            .sorted { $0.pattern.isMoreSpecific(than: $1.pattern) }
+            .sorted { $0.pattern.specificity > $1.pattern.specificity }
     }
 
     private func model(_ text: String, _ tree: JSONTree) -> ModelRoute? {

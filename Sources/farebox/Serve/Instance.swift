@@ -23,6 +23,7 @@ struct Instance: Sendable {
     let servers: [HTTPServer]
     let admin: HTTPServer
     private let database: Database
+    private let listen: PortReservation
 
     init(_ options: ServeOptions) async throws {
         let log = options.log
@@ -89,7 +90,8 @@ struct Instance: Sendable {
             log: log,
             now: now
         )
-        servers = try Self.servers(options, loops, gatewayServices, journal)
+        listen = try PortReservation(options.listen)
+        servers = Self.servers(options, listen, loops, gatewayServices, journal)
         let sealing = SealRunner(
             sealer: Sealer(database),
             interval: options.configuration.sealInterval,
@@ -207,30 +209,29 @@ struct Instance: Sendable {
 
     private static func servers(
         _ options: ServeOptions,
+        _ listen: PortReservation,
         _ loops: LoopsRunner,
         _ services: GatewayServices,
         _ journal: Journal
-    ) throws -> [HTTPServer] {
+    ) -> [HTTPServer] {
         var limits = HTTPLimits()
         limits.connectionsMax = options.configuration.gateway.limits.connectionsMax
         limits.bodyBytesMax = options.configuration.gateway.limits.bodyBytesMax
-        // A port that the kernel chooses is shared by handing one loop's choice to the others.
-        return loops.members.prefix(options.listen.port == 0 ? 1 : loops.members.count)
-            .map { member in
-                let gateway = Gateway(
-                    services: services,
-                    loop: member.loop,
-                    curl: member.curl,
-                    journal: journal
-                )
-                return HTTPServer(
-                    loop: member.loop,
-                    address: options.listen,
-                    reusePort: true,
-                    limits: limits,
-                    handler: { request, exchange in await gateway.handle(request, exchange) }
-                )
-            }
+        return loops.members.map { member in
+            let gateway = Gateway(
+                services: services,
+                loop: member.loop,
+                curl: member.curl,
+                journal: journal
+            )
+            return HTTPServer(
+                loop: member.loop,
+                address: listen.address,
+                reusePort: true,
+                limits: limits,
+                handler: { request, exchange in await gateway.handle(request, exchange) }
+            )
+        }
     }
 }
 
