@@ -189,6 +189,7 @@ struct CallLife {
                 "The journal of this instance cannot be written."
             )
         }
+        services.metrics.admitted(isStreamed: call.facts.isStreamed)
         return admitted
     }
 

@@ -2,17 +2,30 @@ import Formats
 import Schema
 import Synchronization
 
-/// Counters of one instance, in Prometheus's text format.
+/// What the calls of one instance have come to, in Prometheus's text format.
 package final class GatewayMetrics: Sendable {
-    private struct Counts {
-        var refusals: [Int: Int64] = [:]
+    /// What is known of one upstream.
+    fileprivate struct UpstreamCounts {
         var outcomes: [UsageOutcome: Int64] = [:]
+        var firstByte = LatencyHistogram()
+    }
+
+    fileprivate struct Counts {
+        var refusals: [Refusal: Int64] = [:]
+        var upstreams: [String: UpstreamCounts] = [:]
+        var durations: [Endpoint: LatencyHistogram] = [:]
+        var sources: [UsageSource: Int64] = [:]
         var tokens = TokenUsage()
         var charge = Pico.zero
         var excess = Pico.zero
-        var anomalies: [String: Int64] = [:]
         var shipped: Int64 = 0
         var parked: Int64 = 0
+        var streams: Int64 = 0
+    }
+
+    fileprivate struct Refusal: Hashable {
+        let status: Int
+        let reason: String
     }
 
     private let counts = Mutex(Counts())
@@ -20,22 +33,29 @@ package final class GatewayMetrics: Sendable {
     package init() {}
 
     func refused(_ error: APIError) {
-        counts.withLock { $0.refusals[error.status, default: 0] += 1 }
+        let refusal = Refusal(status: error.status, reason: error.reason)
+        counts.withLock { $0.refusals[refusal, default: 0] += 1 }
+    }
+
+    /// A call was admitted; it ends in `settled`.
+    func admitted(isStreamed: Bool) {
+        guard isStreamed else { return }
+        counts.withLock { $0.streams += 1 }
     }
 
     func settled(_ usage: Usage) {
         counts.withLock { counts in
-            counts.outcomes[usage.outcome, default: 0] += 1
+            if usage.isStreamed { counts.streams -= 1 }
+            counts.upstreams[usage.upstream, default: UpstreamCounts()].note(usage)
+            counts.durations[usage.endpoint, default: LatencyHistogram()]
+                .observe(milliseconds: usage.latencyMilliseconds)
+            counts.sources[usage.source, default: 0] += 1
             for tokenClass in TokenClass.allCases {
                 counts.tokens[tokenClass] += usage.tokens[tokenClass]
             }
             counts.charge += usage.charge
             counts.excess += usage.excess
         }
-    }
-
-    func found(anomaly: String) {
-        counts.withLock { $0.anomalies[anomaly, default: 0] += 1 }
     }
 
     func shipped(_ count: Int, parked: Int) {
@@ -45,47 +65,104 @@ package final class GatewayMetrics: Sendable {
         }
     }
 
-    /// The counters, and gauges that the caller reads elsewhere.
+    /// Everything that was counted, and gauges that the caller reads elsewhere.
     package func text(gauges: [(name: String, value: Int64)]) -> String {
         let counts = counts.withLock(\.self)
-        var text = ""
-        func metric(_ name: String, _ type: String, _ rows: [(labels: String, value: String)]) {
-            text += "# TYPE farebox_\(name) \(type)\n"
-            for row in rows { text += "farebox_\(name)\(row.labels) \(row.value)\n" }
+        var text = PrometheusText()
+        counts.writeCalls(to: &text)
+        counts.writeMoney(to: &text)
+        text.single("streams_open", "gauge", help: "Streamed calls that run.", counts.streams)
+        for gauge in gauges {
+            text.single(gauge.name, "gauge", help: "See docs/operations.md.", gauge.value)
         }
-        metric(
-            "calls_total",
-            "counter",
-            UsageOutcome.allCases.map { outcome in
-                ("{outcome=\"\(outcome.rawValue)\"}", "\(counts.outcomes[outcome] ?? 0)")
+        return text.text
+    }
+}
+
+extension GatewayMetrics.UpstreamCounts {
+    fileprivate mutating func note(_ usage: Usage) {
+        outcomes[usage.outcome, default: 0] += 1
+        if let milliseconds = usage.firstByteMilliseconds {
+            firstByte.observe(milliseconds: milliseconds)
+        }
+    }
+}
+
+extension GatewayMetrics.Counts {
+    fileprivate func writeCalls(to text: inout PrometheusText) {
+        let upstreams = upstreams.sorted { $0.key < $1.key }
+        text.begin("calls_total", "counter", help: "Admitted calls that ended, by upstream.")
+        for (upstream, counts) in upstreams {
+            for outcome in UsageOutcome.allCases {
+                let count = counts.outcomes[outcome] ?? 0
+                text.sample(
+                    "calls_total",
+                    ["upstream": upstream, "outcome": outcome.rawValue],
+                    "\(count)"
+                )
             }
-        )
-        metric(
-            "refusals_total",
+        }
+        text.begin("refusals_total", "counter", help: "Calls that were not admitted, by reason.")
+        let refusals = refusals.sorted {
+            ($0.key.status, $0.key.reason) < ($1.key.status, $1.key.reason)
+        }
+        for (refusal, count) in refusals {
+            text.sample(
+                "refusals_total",
+                ["status": "\(refusal.status)", "reason": refusal.reason],
+                "\(count)"
+            )
+        }
+        text.begin("call_seconds", "histogram", help: "From admission to settlement.")
+        for (endpoint, histogram) in durations.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            text.histogram("call_seconds", label: "endpoint", endpoint.rawValue, histogram)
+        }
+        text.begin("first_byte_seconds", "histogram", help: "From the request to the first byte.")
+        for (upstream, counts) in upstreams {
+            text.histogram("first_byte_seconds", label: "upstream", upstream, counts.firstByte)
+        }
+    }
+
+    fileprivate func writeMoney(to text: inout PrometheusText) {
+        text.begin("tokens_total", "counter", help: "Tokens charged, by disjoint class.")
+        for tokenClass in TokenClass.allCases {
+            text.sample("tokens_total", ["class": tokenClass.rawValue], "\(tokens[tokenClass])")
+        }
+        text.begin("usage_source_total", "counter", help: "Where token counts came from.")
+        for source in UsageSource.allCases {
+            let count = sources[source] ?? 0
+            text.sample("usage_source_total", ["source": source.rawValue], "\(count)")
+        }
+        text.single("charge_pico_total", "counter", help: "Charged, in pico-units.", charge.units)
+        text.single(
+            "excess_pico_total",
             "counter",
-            counts.refusals.sorted { $0.key < $1.key }.map {
-                ("{status=\"\($0.key)\"}", "\($0.value)")
-            }
+            help: "Beyond holds: the operator's loss, in pico-units.",
+            excess.units
         )
-        metric(
-            "tokens_total",
-            "counter",
-            TokenClass.allCases.map { tokenClass in
-                ("{class=\"\(tokenClass.rawValue)\"}", "\(counts.tokens[tokenClass])")
-            }
-        )
-        metric("charge_pico_total", "counter", [("", "\(counts.charge.units)")])
-        metric("excess_pico_total", "counter", [("", "\(counts.excess.units)")])
-        metric(
-            "anomalies_total",
-            "counter",
-            counts.anomalies.sorted { $0.key < $1.key }.map {
-                ("{kind=\"\($0.key)\"}", "\($0.value)")
-            }
-        )
-        metric("events_shipped_total", "counter", [("", "\(counts.shipped)")])
-        metric("events_parked_total", "counter", [("", "\(counts.parked)")])
-        for gauge in gauges { metric(gauge.name, "gauge", [("", "\(gauge.value)")]) }
-        return text
+        text.single("events_shipped_total", "counter", help: "Events in the ledger.", shipped)
+        text.single("events_parked_total", "counter", help: "Events set aside.", parked)
+    }
+}
+
+extension APIError {
+    /// A stable word for what was refused.
+    fileprivate var reason: String {
+        switch kind {
+        case .invalidRequest(let code, _): code
+        case .invalidKey: "invalid_key"
+        case .permissionDenied: "permission_denied"
+        case .modelNotFound: "model_not_found"
+        case .routeNotFound: "route_not_found"
+        case .methodNotAllowed: "method_not_allowed"
+        case .tooLarge: "too_large"
+        case .insufficientQuota: "insufficient_quota"
+        case .creditHeld: "credit_held"
+        case .rateLimited(let limitedBy, _): limitedBy
+        case .upstreamFailed: "upstream_failed"
+        case .upstreamTimedOut: "upstream_timed_out"
+        case .unavailable: "unavailable"
+        case .internal: "internal"
+        }
     }
 }

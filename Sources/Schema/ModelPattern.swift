@@ -11,7 +11,8 @@ package struct ModelPattern: Hashable, Sendable, CustomStringConvertible {
     package init?(_ text: String) {
         isPrefix = text.last == "*"
         literal = isPrefix ? String(text.dropLast()) : text
-        guard !text.isEmpty, !literal.contains("*"), text.unicodeScalars.count <= Self.lengthMax else { return nil }
+        guard !text.isEmpty, !literal.contains("*"), text.unicodeScalars.count <= Self.lengthMax
+        else { return nil }
     }
 
     package func matches(_ model: String) -> Bool {
