@@ -48,8 +48,8 @@ let targets: [Target] = [
     module("Journal", "CSQLite"),
 
     // Pure.
-    module("Formats", "Schema"),
     module("Tokenizer"),
+    module("Formats", "Schema", "Tokenizer"),
 
     // Domain.
     module("Ledger", "Schema", "Postgres", "Digest"),
@@ -59,6 +59,7 @@ let targets: [Target] = [
         "Billing",
         "Ledger",
         "Formats",
+        "Tokenizer",
         "Schema",
         "HTTPServer",
         "Curl",
@@ -71,8 +72,8 @@ let targets: [Target] = [
     .executableTarget(
         name: "farebox",
         dependencies: [
-            "Ingress", "Billing", "Ledger", "Formats", "Schema", "HTTPServer", "Curl", "Journal",
-            "Postgres", "EventLoop", "Digest",
+            "Ingress", "Billing", "Ledger", "Formats", "Tokenizer", "Schema", "HTTPServer", "Curl",
+            "Journal", "Postgres", "EventLoop", "Digest",
         ],
         swiftSettings: settings
     ),
@@ -93,7 +94,7 @@ let targets: [Target] = [
     ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
-    tests("Ingress", "Formats", "Schema"),
+    tests("Ingress", "Formats", "Schema", "EventLoop"),
     .testTarget(
         name: "FareboxTests",
         dependencies: ["farebox", "Ingress", "Billing", "Schema"],
@@ -103,8 +104,8 @@ let targets: [Target] = [
     tests("Billing", "Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
     tests("Postgres", "TestSupport"),
     tests("Digest"),
-    tests("Formats", "Schema"),
     tests("Tokenizer"),
+    tests("Formats", "Schema", "Tokenizer"),
     tests("Ledger", "Schema", "Postgres", "Digest", "LedgerModel", "TestSupport"),
     tests("EventLoop"),
     tests("HTTPServer", "EventLoop"),
@@ -130,7 +131,8 @@ let fuzzers =
         fuzzer("http-codec", at: "HTTPCodec", "HTTPServer")
     ]
 
-// Drivers of benchmarks, which `benchmarks/ledger` builds and nobody installs.
+// Drivers of benchmarks, which `benchmarks/ledger` and `benchmarks/tokenizer` build and nobody
+// installs.
 let benchmarks: [Target] =
     Context.environment["FAREBOX_BENCHMARKS"] == nil
     ? []
@@ -140,7 +142,13 @@ let benchmarks: [Target] =
             dependencies: ["Ledger", "Postgres", "Schema"],
             path: "benchmarks/ledger-driver",
             swiftSettings: settings
-        )
+        ),
+        .executableTarget(
+            name: "tokenizer-benchmark",
+            dependencies: ["Tokenizer"],
+            path: "benchmarks/tokenizer-driver",
+            swiftSettings: settings
+        ),
     ]
 
 // The simulator is built in release, into a folder of its own: `scripts/simulate` does.

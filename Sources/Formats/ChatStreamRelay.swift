@@ -1,4 +1,5 @@
 import Schema
+import Tokenizer
 
 /// Relays the chunks of an OpenAI chat completion, or of its older sibling without a chat.
 ///
@@ -11,6 +12,7 @@ package struct ChatStreamRelay: StreamRelay {
     private let choices: Int64
     private let cacheWritesAsked: CacheWrites
     private var decoder: ServerSentEventDecoder
+    private var text: WrittenText
     private var reported = ChatUsage()
     private var isUsageFinal = false
     /// One bit for each choice that has finished.
@@ -20,17 +22,23 @@ package struct ChatStreamRelay: StreamRelay {
         wantsUsage: Bool,
         choices: Int64 = 1,
         cacheWritesAsked: CacheWrites = .none,
+        vocabulary: Vocabulary? = nil,
         eventBytesMax: Int = ServerSentEventDecoder.eventBytesMax
     ) {
         self.wantsUsage = wantsUsage
         self.choices = choices
         self.cacheWritesAsked = cacheWritesAsked
         decoder = ServerSentEventDecoder(eventBytesMax: eventBytesMax)
+        text = WrittenText(vocabulary)
     }
 
     package var usage: UsageReport? {
         reported.report(cacheWritesAsked: cacheWritesAsked, isFinal: isUsageFinal)
     }
+
+    package var hasTextToCount: Bool { text.isFull }
+    package mutating func countText() { text.settle() }
+    package mutating func writtenTokens() -> Int64? { text.tokens() }
 
     package func breakOff(with error: APIError, requestID: String) -> [UInt8] {
         var event = Array("data: ".utf8)
@@ -61,10 +69,10 @@ package struct ChatStreamRelay: StreamRelay {
 
     package mutating func finish(into output: inout [UInt8]) {
         guard let event = decoder.finish() else { return }
-        let before = notices
+        let before = (notices: notices, text: text)
         let passage = read(event)
-        guard event.data != nil, notices.unreadableEvents == before.unreadableEvents else {
-            notices = before
+        guard event.data != nil, notices.unreadableEvents == before.notices.unreadableEvents else {
+            (notices, text) = before
             notices.endedInsideEvent = true
             return
         }
@@ -97,9 +105,10 @@ package struct ChatStreamRelay: StreamRelay {
         var chunk = ChatChunk()
         do throws(JSONScanError) {
             var scanner = JSONScanner(bytes, in: range)
-            try chunk.read(&scanner, usage: &reported)
+            try chunk.read(&scanner, usage: &reported, text: &text)
             try scanner.finish()
         } catch {
+            text.giveUp()
             notices.noteUnreadable(bytes[range], isError: isNamedError)
             return notices.upstreamError != nil ? .hidden : .whole
         }
@@ -175,14 +184,15 @@ struct ChatChunk {
 
     mutating func read(
         _ scanner: inout JSONScanner,
-        usage: inout ChatUsage
+        usage: inout ChatUsage,
+        text: inout WrittenText
     ) throws(JSONScanError) {
         try scanner.fields { scanner, name throws(JSONScanError) in
             switch name {
             case "choices":
                 try scanner.elementsIfArray { scanner throws(JSONScanError) in
                     choiceCount += 1
-                    try readChoice(&scanner)
+                    try readChoice(&scanner, text: &text)
                 }
             case "usage":
                 if try scanner.peek() == UInt8(ascii: "{") {
@@ -198,14 +208,22 @@ struct ChatChunk {
         }
     }
 
-    private mutating func readChoice(_ scanner: inout JSONScanner) throws(JSONScanError) {
+    private mutating func readChoice(
+        _ scanner: inout JSONScanner,
+        text: inout WrittenText
+    ) throws(JSONScanError) {
         var index: Int64 = 0
         var hasFinished = false
         try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
             switch name {
             case "index": index = try scanner.value().integer(in: scanner.bytes) ?? 0
             case "finish_reason": hasFinished = try scanner.value().isReason
-            case "delta", "text": textBytes += try scanner.textLength(skipping: Self.isNoText)
+            case "delta", "text":
+                textBytes += try scanner.writtenText(
+                    &text,
+                    strand: Int(truncatingIfNeeded: index),
+                    skipping: Self.isNoText
+                )
             default: break
             }
         }

@@ -136,6 +136,27 @@ extension JSONValue {
     }
 }
 
+/// The content of a valid JSON string without its escapes; half of a surrogate pair becomes U+FFFD.
+func unescaped(_ bytes: [UInt8], _ content: Range<Int>) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(content.count)
+    var index = content.lowerBound
+    while index < content.upperBound {
+        if bytes[index] != backslash {
+            let end = bytes[index..<content.upperBound].firstIndex(of: backslash)
+            text += bytes[index..<(end ?? content.upperBound)]
+            index = end ?? content.upperBound
+        } else if bytes[index + 1] != UInt8(ascii: "u") {
+            text.append(unescaped(bytes[index + 1]))
+            index += 2
+        } else {
+            let scalar = scalar(in: bytes, at: &index) ?? "\u{fffd}"
+            text += Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        }
+    }
+    return text
+}
+
 private func unescaped(_ letter: UInt8) -> UInt8 {
     switch letter {
     case UInt8(ascii: "b"): 0x08

@@ -1,20 +1,24 @@
 import Schema
+import Tokenizer
 
 /// Relays the events of an Anthropic message, every one byte for byte but an error.
 package struct MessagesStreamRelay: StreamRelay {
     package private(set) var notices = StreamNotices()
     private let cacheWritesAsked: CacheWrites
     private var decoder: ServerSentEventDecoder
+    private var text: WrittenText
     private var reported = MessagesUsage()
     /// Whether a `message_delta` has told usage: what `message_start` tells is only a beginning.
     private var hasDeltaUsage = false
 
     package init(
         cacheWritesAsked: CacheWrites = .none,
+        vocabulary: Vocabulary? = nil,
         eventBytesMax: Int = ServerSentEventDecoder.eventBytesMax
     ) {
         self.cacheWritesAsked = cacheWritesAsked
         decoder = ServerSentEventDecoder(eventBytesMax: eventBytesMax)
+        text = WrittenText(vocabulary)
     }
 
     package var usage: UsageReport? {
@@ -24,6 +28,10 @@ package struct MessagesStreamRelay: StreamRelay {
             isFinal: hasDeltaUsage && hasEnded
         )
     }
+
+    package var hasTextToCount: Bool { text.isFull }
+    package mutating func countText() { text.settle() }
+    package mutating func writtenTokens() -> Int64? { text.tokens() }
 
     package func breakOff(with error: APIError, requestID: String) -> [UInt8] {
         var event = Array("event: error\ndata: ".utf8)
@@ -48,10 +56,10 @@ package struct MessagesStreamRelay: StreamRelay {
 
     package mutating func finish(into output: inout [UInt8]) {
         guard let event = decoder.finish() else { return }
-        let before = notices
+        let before = (notices: notices, text: text)
         read(event)
-        guard event.data != nil, notices.unreadableEvents == before.unreadableEvents else {
-            notices = before
+        guard event.data != nil, notices.unreadableEvents == before.notices.unreadableEvents else {
+            (notices, text) = before
             notices.endedInsideEvent = true
             return
         }
@@ -66,9 +74,10 @@ package struct MessagesStreamRelay: StreamRelay {
         var body = MessageEvent()
         do throws(JSONScanError) {
             var scanner = JSONScanner(bytes, in: range)
-            try body.read(&scanner, usage: &reported)
+            try body.read(&scanner, usage: &reported, text: &text)
             try scanner.finish()
         } catch {
+            text.giveUp()
             notices.noteUnreadable(bytes[range], isError: isNamedError)
             return
         }
@@ -94,7 +103,8 @@ struct MessageEvent {
 
     mutating func read(
         _ scanner: inout JSONScanner,
-        usage: inout MessagesUsage
+        usage: inout MessagesUsage,
+        text: inout WrittenText
     ) throws(JSONScanError) {
         try scanner.fields { scanner, name throws(JSONScanError) in
             switch name {
@@ -108,8 +118,9 @@ struct MessageEvent {
                     _ = try Self.readUsage(&scanner, into: &usage)
                 }
             case "usage": hasUsage = try Self.readUsage(&scanner, into: &usage)
-            case "delta": try readDelta(&scanner)
-            case "content_block": textBytes += try scanner.textLength(skipping: Self.isNoText)
+            case "delta": try readDelta(&scanner, text: &text)
+            case "content_block":
+                textBytes += try scanner.writtenText(&text, skipping: Self.isNoText)
             case "error": error = try scanner.upstreamError()
             default: break
             }
@@ -125,12 +136,15 @@ struct MessageEvent {
         return true
     }
 
-    private mutating func readDelta(_ scanner: inout JSONScanner) throws(JSONScanError) {
+    private mutating func readDelta(
+        _ scanner: inout JSONScanner,
+        text: inout WrittenText
+    ) throws(JSONScanError) {
         try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
             if "stop_reason" ~= name {
                 hasStopReason = try scanner.value().isReason
             } else if !Self.isNoText(name) {
-                textBytes += try scanner.textLength(skipping: Self.isNoText)
+                textBytes += try scanner.writtenText(&text, skipping: Self.isNoText)
             }
         }
     }

@@ -1,4 +1,5 @@
 import Schema
+import Tokenizer
 
 /// Relays the events of an OpenAI response, every one byte for byte but an error.
 ///
@@ -8,6 +9,7 @@ package struct ResponsesStreamRelay: StreamRelay {
     package private(set) var notices = StreamNotices()
     private let cacheWritesAsked: CacheWrites
     private var decoder: ServerSentEventDecoder
+    private var text: WrittenText
     private var reported = ChatUsage()
     /// Whether the usage stood in the response's end, and not in a running count.
     private var isUsageFinal = false
@@ -15,15 +17,21 @@ package struct ResponsesStreamRelay: StreamRelay {
 
     package init(
         cacheWritesAsked: CacheWrites = .none,
+        vocabulary: Vocabulary? = nil,
         eventBytesMax: Int = ServerSentEventDecoder.eventBytesMax
     ) {
         self.cacheWritesAsked = cacheWritesAsked
         decoder = ServerSentEventDecoder(eventBytesMax: eventBytesMax)
+        text = WrittenText(vocabulary)
     }
 
     package var usage: UsageReport? {
         reported.report(cacheWritesAsked: cacheWritesAsked, isFinal: isUsageFinal)
     }
+
+    package var hasTextToCount: Bool { text.isFull }
+    package mutating func countText() { text.settle() }
+    package mutating func writtenTokens() -> Int64? { text.tokens() }
 
     package func breakOff(with error: APIError, requestID: String) -> [UInt8] {
         error.responsesEvent(sequenceNumber: sequenceNumberNext)
@@ -45,10 +53,10 @@ package struct ResponsesStreamRelay: StreamRelay {
 
     package mutating func finish(into output: inout [UInt8]) {
         guard let event = decoder.finish() else { return }
-        let before = notices
+        let before = (notices: notices, text: text)
         read(event)
-        guard event.data != nil, notices.unreadableEvents == before.unreadableEvents else {
-            notices = before
+        guard event.data != nil, notices.unreadableEvents == before.notices.unreadableEvents else {
+            (notices, text) = before
             notices.endedInsideEvent = true
             return
         }
@@ -68,9 +76,10 @@ package struct ResponsesStreamRelay: StreamRelay {
         var body = ResponseEvent()
         do throws(JSONScanError) {
             var scanner = JSONScanner(bytes, in: range)
-            try body.read(&scanner, usage: &reported)
+            try body.read(&scanner, usage: &reported, text: &text)
             try scanner.finish()
         } catch {
+            text.giveUp()
             notices.noteUnreadable(bytes[range], isError: isNamedError)
             return
         }
@@ -130,14 +139,15 @@ struct ResponseEvent {
 
     mutating func read(
         _ scanner: inout JSONScanner,
-        usage: inout ChatUsage
+        usage: inout ChatUsage,
+        text: inout WrittenText
     ) throws(JSONScanError) {
         try scanner.fields { scanner, name throws(JSONScanError) in
             switch name {
             case "type": kind = Self.kind(try scanner.value(), scanner.bytes)
             case "sequence_number":
                 sequenceNumber = try scanner.value().integer(in: scanner.bytes)
-            case "delta": deltaBytes = try scanner.textLength { _ in false }
+            case "delta": deltaBytes = try scanner.writtenText(&text) { _ in false }
             case "response": try readResponse(&scanner, usage: &usage)
             case "error": topLevelError = try scanner.upstreamError()
             case "message": message = try scanner.value().shortText(in: scanner.bytes)

@@ -1,4 +1,5 @@
 import Schema
+import Tokenizer
 
 /// Takes an upstream's event stream apart on its way to the client of the same format.
 ///
@@ -23,6 +24,16 @@ package protocol StreamRelay: Sendable {
     /// Takes the end of the upstream's stream: what was left without a blank line is read, and
     /// forwarded if it is whole.
     mutating func finish(into output: inout [UInt8])
+
+    /// Whether so much text was written that it is time to count its tokens.
+    var hasTextToCount: Bool { get }
+
+    /// Counts the text that has come; this may take milliseconds.
+    mutating func countText()
+
+    /// The tokens of all text, once, after the end; nil without a vocabulary, or when not all that
+    /// came could be read. This may take milliseconds.
+    mutating func writtenTokens() -> Int64?
 
     /// The event that tells a client of this format that its stream has failed.
     func breakOff(with error: APIError, requestID: String) -> [UInt8]
@@ -87,18 +98,21 @@ package struct UpstreamStreamError: Hashable, Sendable {
 
 extension CallFacts {
     /// The relay for the answer to this request.
-    package func makeStreamRelay() -> any StreamRelay {
+    ///
+    /// - Parameter vocabulary: the model's, where what it writes is to be counted.
+    package func makeStreamRelay(counting vocabulary: Vocabulary? = nil) -> any StreamRelay {
         switch endpoint {
         case .chatCompletions, .completions, .embeddings:
             ChatStreamRelay(
                 wantsUsage: wantsStreamUsage,
                 choices: choicesShown,
-                cacheWritesAsked: cacheWrites
+                cacheWritesAsked: cacheWrites,
+                vocabulary: vocabulary
             )
         case .responses:
-            ResponsesStreamRelay(cacheWritesAsked: cacheWrites)
+            ResponsesStreamRelay(cacheWritesAsked: cacheWrites, vocabulary: vocabulary)
         case .messages:
-            MessagesStreamRelay(cacheWritesAsked: cacheWrites)
+            MessagesStreamRelay(cacheWritesAsked: cacheWrites, vocabulary: vocabulary)
         }
     }
 }
@@ -106,33 +120,8 @@ extension CallFacts {
 // MARK: What the relays read
 
 extension JSONScanner {
-    /// Decoded bytes of all strings in the next value, but for those of the fields skipped.
-    mutating func textLength(
-        skipping isSkipped: (JSONName) -> Bool
-    ) throws(JSONScanError) -> Int64 {
-        var length: Int64 = 0
-        switch try peek() {
-        case UInt8(ascii: "\""):
-            length = try decodedLength()
-        case UInt8(ascii: "{"):
-            try fields { scanner, name throws(JSONScanError) in
-                if isSkipped(name) { return }
-                length += try scanner.textLength(skipping: isSkipped)
-            }
-        case UInt8(ascii: "["):
-            try elements { scanner throws(JSONScanError) in
-                length += try scanner.textLength(skipping: isSkipped)
-            }
-        default:
-            try value()
-        }
-        return length
-    }
-
-    /// The length in UTF-8 of the next value, a string, once its escapes are decoded.
-    mutating func decodedLength() throws(JSONScanError) -> Int64 {
-        let (range, isPlain) = try string()
-        if isPlain { return Int64(range.count) }
+    /// The length in UTF-8 of a string's content, once its escapes are decoded.
+    func decodedLength(of range: Range<Int>) -> Int64 {
         var length: Int64 = 0
         var index = range.lowerBound
         while index < range.upperBound {

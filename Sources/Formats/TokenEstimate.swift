@@ -22,6 +22,9 @@ package enum TokenEstimate {
     package static func input(of facts: CallFacts) -> Int64 {
         if let exact = facts.promptTokens { return exact }
         let text = (facts.textBytes + bytesPerToken - 1) / bytesPerToken
-        return text + facts.imageCount * perImage
+        return text + images(of: facts)
     }
+
+    /// Prompt tokens of a request's images.
+    package static func images(of facts: CallFacts) -> Int64 { facts.imageCount * perImage }
 }

@@ -1,4 +1,5 @@
 import Schema
+import Tokenizer
 
 /// What an answer says that was not streamed; its bytes go to the client as they are.
 package struct UnaryResponse: Sendable {
@@ -13,11 +14,25 @@ package struct UnaryResponse: Sendable {
     package let hasFailed: Bool
 
     package init(endpoint: Endpoint, body: [UInt8], cacheWritesAsked: CacheWrites) {
-        let read = try? read(endpoint, body, cacheWritesAsked)
+        var text = WrittenText(nil)
+        let read = try? read(endpoint, body, cacheWritesAsked, &text)
         usage = read?.usage
         textBytes = read?.textBytes ?? 0
         isReadable = read != nil
         hasFailed = read?.hasFailed ?? false
+    }
+
+    /// The tokens of the text that the model wrote; nil when the answer cannot be read.
+    ///
+    /// This may take milliseconds.
+    package static func writtenTokens(
+        endpoint: Endpoint,
+        body: [UInt8],
+        vocabulary: Vocabulary
+    ) -> Int64? {
+        var text = WrittenText(vocabulary)
+        guard (try? read(endpoint, body, .none, &text)) != nil else { return nil }
+        return text.tokens()
     }
 }
 
@@ -30,15 +45,16 @@ private struct Reading {
 private func read(
     _ endpoint: Endpoint,
     _ body: [UInt8],
-    _ asked: CacheWrites
+    _ asked: CacheWrites,
+    _ text: inout WrittenText
 ) throws(JSONScanError) -> Reading {
     var scanner = JSONScanner(body)
     let found =
         switch endpoint {
-        case .chatCompletions, .completions: try readChat(&scanner, asked)
-        case .responses: try readResponse(&scanner, asked)
+        case .chatCompletions, .completions: try readChat(&scanner, asked, &text)
+        case .responses: try readResponse(&scanner, asked, &text)
         case .embeddings: try readEmbeddings(&scanner)
-        case .messages: try readMessage(&scanner, asked)
+        case .messages: try readMessage(&scanner, asked, &text)
         }
     try scanner.finish()
     return found
@@ -46,19 +62,26 @@ private func read(
 
 private func readChat(
     _ scanner: inout JSONScanner,
-    _ asked: CacheWrites
+    _ asked: CacheWrites,
+    _ text: inout WrittenText
 ) throws(JSONScanError) -> Reading {
     var usage = ChatUsage()
     var textBytes: Int64 = 0
+    var choice = 0
     try scanner.fields { scanner, name throws(JSONScanError) in
         switch name {
         case "usage" where try scanner.peek() == UInt8(ascii: "{"): try usage.read(&scanner)
         case "service_tier": try usage.readServiceTier(&scanner)
         case "choices":
             try scanner.elementsIfArray { scanner throws(JSONScanError) in
+                choice += 1
                 try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
                     guard "message" ~= name || "text" ~= name else { return }
-                    textBytes += try scanner.textLength(skipping: ChatChunk.isNoText)
+                    textBytes += try scanner.writtenText(
+                        &text,
+                        strand: choice,
+                        skipping: ChatChunk.isNoText
+                    )
                 }
             }
         default: break
@@ -72,14 +95,16 @@ private func readChat(
 
 private func readMessage(
     _ scanner: inout JSONScanner,
-    _ asked: CacheWrites
+    _ asked: CacheWrites,
+    _ text: inout WrittenText
 ) throws(JSONScanError) -> Reading {
     var usage = MessagesUsage()
     var textBytes: Int64 = 0
     try scanner.fields { scanner, name throws(JSONScanError) in
         switch name {
         case "usage" where try scanner.peek() == UInt8(ascii: "{"): try usage.read(&scanner)
-        case "content": textBytes += try scanner.textLength(skipping: MessageEvent.isNoText)
+        case "content":
+            textBytes += try scanner.writtenText(&text, skipping: MessageEvent.isNoText)
         default: break
         }
     }
@@ -91,7 +116,8 @@ private func readMessage(
 
 private func readResponse(
     _ scanner: inout JSONScanner,
-    _ asked: CacheWrites
+    _ asked: CacheWrites,
+    _ text: inout WrittenText
 ) throws(JSONScanError) -> Reading {
     var usage = ChatUsage()
     var reading = Reading()
@@ -100,7 +126,7 @@ private func readResponse(
         case "usage" where try scanner.peek() == UInt8(ascii: "{"): try usage.read(&scanner)
         case "service_tier": try usage.readServiceTier(&scanner)
         case "output":
-            reading.textBytes += try scanner.textLength(skipping: isNoResponseText)
+            reading.textBytes += try scanner.writtenText(&text, skipping: isNoResponseText)
         case "status":
             let status = try scanner.value()
             reading.hasFailed =

@@ -7,7 +7,8 @@ import Schema
 /// Passes an upstream's answer on to the client while it reads from it what was used.
 ///
 /// The last bytes are withheld: the call is settled, durably, before they leave. When the client
-/// goes, the upstream is read on within bounds, so that its exact usage is known.
+/// goes, the upstream is read on within bounds, so that its exact usage is known, unless the
+/// policy is to leave it too.
 struct AnswerRelay {
     /// The largest error body that is read.
     private static let errorBytesMax = 1 << 20
@@ -19,19 +20,25 @@ struct AnswerRelay {
     let admitted: AdmittedCall
     let loop: EventLoop
     let limits: GatewayLimits
+    let policy: GatewayPolicy
 
     private var upstream: String { admitted.routed.upstream.name }
 
     func run() async -> RelayedAnswer {
         let response = response
         let loop = loop
-        let drain = limits.disconnectDrain
+        let contentType = response.fields.first { $0.name == "content-type" }?.value ?? ""
+        let isStream = contentType.hasPrefix("text/event-stream")
+        let drain = isStream && onDisconnect == .cancel ? .zero : limits.disconnectDrain
         exchange.onClientGone {
             loop.schedule(after: drain) { response.cancel() }
         }
         if !(200...299).contains(response.status) { return await refusal() }
-        let contentType = response.fields.first { $0.name == "content-type" }?.value ?? ""
-        return contentType.hasPrefix("text/event-stream") ? await stream() : await whole()
+        return isStream ? await stream() : await whole()
+    }
+
+    private var onDisconnect: GatewayPolicy.OnDisconnect {
+        admitted.routed.upstream.onDisconnect ?? policy.onDisconnect
     }
 
     // MARK: an answer in one piece
@@ -46,22 +53,35 @@ struct AnswerRelay {
             }
             body = bytes
         } catch {
-            answer.fail(UpstreamFailure(error, upstream: upstream))
+            let failure = UpstreamFailure(error, upstream: upstream)
+            answer.fail(failure)
             answer.note(isClientGone: exchange.isClientGone)
+            answer.isAbandoned = failure.isCancelled
             return answer
         }
         let facts = admitted.call.facts
-        let read = UnaryResponse(
-            endpoint: facts.endpoint,
-            body: body,
-            cacheWritesAsked: facts.cacheWrites
-        )
+        let read = await scan(body) { body in
+            UnaryResponse(
+                endpoint: facts.endpoint,
+                body: body,
+                cacheWritesAsked: facts.cacheWrites
+            )
+        }
         guard read.isReadable else {
             answer.fail(UpstreamFailure("sent what is not an answer", upstream: upstream))
             return answer
         }
         answer.report = read.usage
         answer.textBytes = read.textBytes
+        if read.usage == nil, let vocabulary = admitted.routed.vocabulary {
+            answer.writtenTokens = await offLoop {
+                UnaryResponse.writtenTokens(
+                    endpoint: facts.endpoint,
+                    body: body,
+                    vocabulary: vocabulary
+                )
+            }
+        }
         // A whole answer is one piece at least, even where the model had nothing to say.
         answer.textEvents = read.hasFailed ? 0 : 1
         answer.status = response.status
@@ -101,7 +121,7 @@ struct AnswerRelay {
     // MARK: a stream
 
     private func stream() async -> RelayedAnswer {
-        var relay = admitted.call.facts.makeStreamRelay()
+        var relay = admitted.call.facts.makeStreamRelay(counting: admitted.routed.vocabulary)
         var withheld: [UInt8] = []
         let firstByteAt = loop.now
         let failure = await pump(&relay, &withheld)
@@ -110,6 +130,12 @@ struct AnswerRelay {
         var answer = RelayedAnswer(firstByteAt: firstByteAt)
         answer.status = response.status
         answer.report = relay.usage
+        if admitted.routed.vocabulary != nil, relay.usage?.isFinal != true {
+            answer.writtenTokens = await offLoop { [relay] in
+                var relay = relay
+                return relay.writtenTokens()
+            }
+        }
         answer.textBytes = relay.notices.textBytes
         answer.textEvents = relay.notices.textEvents
         if let failure = failure ?? Self.defect(of: relay, upstream) {
@@ -128,6 +154,7 @@ struct AnswerRelay {
             answer.lastBytes = .rest(withheld)
         }
         answer.note(isClientGone: exchange.isClientGone)
+        answer.isAbandoned = failure?.isCancelled ?? false
         return answer
     }
 
@@ -147,6 +174,13 @@ struct AnswerRelay {
                 } catch {
                     response.cancel()
                     return UpstreamFailure("sent an event beyond all bounds", upstream: upstream)
+                }
+                if relay.hasTextToCount {
+                    relay = await offLoop { [relay] in
+                        var relay = relay
+                        relay.countText()
+                        return relay
+                    }
                 }
                 if relay.notices.upstreamError != nil {
                     withheld += output

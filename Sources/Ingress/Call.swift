@@ -3,6 +3,7 @@ import Formats
 import HTTPServer
 import Ledger
 import Schema
+import Tokenizer
 
 /// A request that has arrived: its identifier and its instants.
 ///
@@ -47,11 +48,20 @@ final class RoutedCall {
     let route: ModelRoute
     let upstream: Upstream
     let upstreamModel: String
+    /// What the model's tokens are counted with if the upstream does not report them; nil when
+    /// they are not to be counted, or cannot be.
+    let vocabulary: Vocabulary?
 
-    init(route: ModelRoute, upstream: Upstream, upstreamModel: String) {
+    init(
+        route: ModelRoute,
+        upstream: Upstream,
+        upstreamModel: String,
+        vocabulary: Vocabulary?
+    ) {
         self.route = route
         self.upstream = upstream
         self.upstreamModel = upstreamModel
+        self.vocabulary = vocabulary
     }
 }
 
@@ -96,7 +106,12 @@ struct RelayedAnswer {
     /// Bytes and pieces of answer text that came, for an estimate when the upstream is silent.
     var textBytes: Int64 = 0
     var textEvents: Int64 = 0
+    /// The tokens of that text, counted where the upstream reported no usage and it could be done.
+    var writtenTokens: Int64?
     var firstByteAt: ContinuousClock.Instant?
+    /// Whether we left the upstream in the middle, because the client had left us: what it had done
+    /// by then is owed, although it wrote nothing that could be counted.
+    var isAbandoned = false
     /// What the client still waits for, withheld until the call is settled.
     var lastBytes = LastBytes.rest([])
 

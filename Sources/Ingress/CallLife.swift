@@ -46,7 +46,7 @@ struct CallLife {
             return
         }
         let answer = await relay(admitted, await forward(admitted))
-        let usage = meter(admitted, answer)
+        let usage = await meter(admitted, answer)
         await settle(admitted, usage)
         deliver(answer, admitted, usage)
     }
@@ -84,13 +84,9 @@ struct CallLife {
         } catch {
             throw APIError(error, bodyBytesMax: limit)
         }
-        do {
-            return ParsedCall(
-                body: body,
-                facts: try CallFacts(endpoint: arrival.endpoint, body: body)
-            )
-        } catch {
-            throw APIError(error)
+        let endpoint = arrival.endpoint
+        return try await ParsedCall.reading(body) { body throws(RequestFault) in
+            try CallFacts(endpoint: endpoint, body: body)
         }
     }
 
@@ -112,10 +108,14 @@ struct CallLife {
                 "The model \"\(model)\" is not served on this endpoint."
             )
         }
+        let upstreamModel = route.upstreamModel ?? model
+        let isCounted = services.configuration.policy.missingUsage == .count
         return RoutedCall(
             route: route,
             upstream: upstream,
-            upstreamModel: route.upstreamModel ?? model
+            upstreamModel: upstreamModel,
+            vocabulary: isCounted
+                ? services.vocabularies.vocabulary(route, upstreamModel: upstreamModel) : nil
         )
     }
 
@@ -222,7 +222,8 @@ struct CallLife {
                 response: response,
                 admitted: admitted,
                 loop: callLoop.loop,
-                limits: services.configuration.limits
+                limits: services.configuration.limits,
+                policy: services.configuration.policy
             )
             return await relay.run()
         }
@@ -230,15 +231,24 @@ struct CallLife {
 
     // MARK: meter
 
-    private func meter(_ admitted: AdmittedCall, _ answer: RelayedAnswer) -> Usage {
-        Meter(
+    private func meter(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async -> Usage {
+        let promptTokens = await promptTokens(admitted, answer)
+        return Meter(
             policy: services.configuration.policy.missingUsage,
             upstreamTerms: services.desk.snapshot.terms(
                 model: admitted.routed.upstreamModel,
                 currency: admitted.caller.account.currency,
                 at: admitted.admittedAt
             )
-        ).usage(admitted, answer, settledAt: ContinuousClock.now)
+        ).usage(admitted, answer, promptTokens: promptTokens, settledAt: ContinuousClock.now)
+    }
+
+    /// The prompt's tokens where they are to be counted here.
+    private func promptTokens(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async -> Int64? {
+        guard answer.writtenTokens != nil, let vocabulary = admitted.routed.vocabulary else {
+            return nil
+        }
+        return await PromptTokens.count(admitted.call, vocabulary)
     }
 
     // MARK: settle

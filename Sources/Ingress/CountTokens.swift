@@ -2,11 +2,12 @@ import Curl
 import Formats
 import HTTPServer
 import Schema
+import Tokenizer
 
 /// Counts the tokens of a prompt: free, so nothing is held, metered or recorded.
 ///
 /// An upstream that has such a route counts them itself. Where the model is served by one that
-/// has none, the answer is an estimate of ours, as the API calls its own.
+/// has none, we count with the model's vocabulary, or estimate: the API calls its own answer one.
 struct CountTokens {
     /// The largest answer that is read.
     private static let answerBytesMax = 1 << 20
@@ -39,10 +40,12 @@ struct CountTokens {
                 now: services.now()
             )
             let call = try await parse()
-            let (upstream, model) = try route(call.facts.model, caller)
+            let (found, upstream) = try route(call.facts.model, caller)
+            let model = found.upstreamModel ?? call.facts.model
             guard upstream.format == .anthropic else {
-                send(status: 200, TokenCount.body(of: call.facts))
-                return
+                let vocabulary = services.vocabularies.vocabulary(found, upstreamModel: model)
+                let tokens = await count(call, with: vocabulary)
+                return send(status: 200, TokenCount.body(inputTokens: tokens))
             }
             try await ask(upstream, model, call)
         } catch {
@@ -60,17 +63,15 @@ struct CountTokens {
         } catch {
             throw APIError(error, bodyBytesMax: limit)
         }
-        do {
-            return ParsedCall(body: body, facts: try CallFacts(countingTokensOf: body))
-        } catch {
-            throw APIError(error)
+        return try await ParsedCall.reading(body) { body throws(RequestFault) in
+            try CallFacts(countingTokensOf: body)
         }
     }
 
     private func route(
         _ model: String,
         _ caller: Caller
-    ) throws(APIError) -> (upstream: Upstream, model: String) {
+    ) throws(APIError) -> (ModelRoute, Upstream) {
         guard let route = services.configuration.route(model),
             let upstream = services.configuration.upstreams[route.upstream]
         else {
@@ -79,7 +80,12 @@ struct CountTokens {
         guard caller.mayUse(model) else {
             throw APIError(.permissionDenied, "This API key may not use the model \"\(model)\".")
         }
-        return (upstream, route.upstreamModel ?? model)
+        return (route, upstream)
+    }
+
+    private func count(_ call: ParsedCall, with vocabulary: Vocabulary?) async -> Int64 {
+        guard let vocabulary else { return TokenEstimate.input(of: call.facts) }
+        return await PromptTokens.count(call, vocabulary) + TokenEstimate.images(of: call.facts)
     }
 
     private func ask(

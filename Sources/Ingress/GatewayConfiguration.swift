@@ -1,6 +1,7 @@
 import Billing
 import Formats
 import Schema
+import Tokenizer
 
 /// What the gateway is told: upstreams, the models it offers, its policies and its limits.
 ///
@@ -38,6 +39,8 @@ package struct Upstream: Sendable {
     package var idleTimeout: Duration
     /// Certificates to trust instead of the system's; nil for the system's.
     package var caFile: String?
+    /// What becomes of a stream whose client leaves; nil for what the policy says.
+    package var onDisconnect: GatewayPolicy.OnDisconnect?
 
     package init(
         name: String,
@@ -47,7 +50,8 @@ package struct Upstream: Sendable {
         connectTimeout: Duration = .seconds(5),
         firstByteTimeout: Duration = .seconds(120),
         idleTimeout: Duration = .seconds(120),
-        caFile: String? = nil
+        caFile: String? = nil,
+        onDisconnect: GatewayPolicy.OnDisconnect? = nil
     ) {
         self.name = name
         self.format = format
@@ -57,6 +61,7 @@ package struct Upstream: Sendable {
         self.firstByteTimeout = firstByteTimeout
         self.idleTimeout = idleTimeout
         self.caFile = caFile
+        self.onDisconnect = onDisconnect
     }
 }
 
@@ -82,19 +87,29 @@ package struct ModelRoute: Sendable {
     package var outputTokensMax: Int64?
     /// Overrides the price file's limit.
     package var contextTokensMax: Int64?
+    /// What the model's tokens are counted with; nil for what it is known to have.
+    package var vocabulary: VocabularyName?
+    /// What the model is known to have, found once where the route leads to one model.
+    private let knownVocabulary: VocabularyName?
+    private let isOneModel: Bool
 
     package init(
         pattern: ModelPattern,
         upstream: String,
         upstreamModel: String?,
         outputTokensMax: Int64?,
-        contextTokensMax: Int64?
+        contextTokensMax: Int64?,
+        vocabulary: VocabularyName? = nil
     ) {
         self.pattern = pattern
         self.upstream = upstream
         self.upstreamModel = upstreamModel
         self.outputTokensMax = outputTokensMax
         self.contextTokensMax = contextTokensMax
+        self.vocabulary = vocabulary
+        let model = upstreamModel ?? pattern.name
+        isOneModel = model != nil
+        knownVocabulary = model.flatMap(VocabularyName.init(model:))
     }
 }
 
@@ -110,6 +125,17 @@ package struct GatewayPolicy: Sendable {
         case free
     }
 
+    /// A stream whose client leaves before its end.
+    package enum OnDisconnect: String, CaseIterable, Sendable {
+        /// Read the upstream on to its exact usage, for a time.
+        case drain
+        /// Leave the upstream too, which may stop it from generating what nobody reads; what came
+        /// is counted as `missingUsage` says. An answer in one piece is drained all the same:
+        /// there is nothing of it to count yet.
+        case cancel
+    }
+
+    package var onDisconnect = OnDisconnect.drain
     package var missingUsage = MissingUsage.count
     package var shortCredit = ShortCredit.clamp
     /// A lowered cap is never below this, or the client's own cap when that is smaller.
@@ -140,6 +166,13 @@ package struct GatewayLimits: Sendable {
     package var connectionsMax = 8_192
 
     package init() {}
+}
+
+extension ModelRoute {
+    /// The vocabulary of one of the models behind the route; nil when it is not known.
+    func vocabulary(of upstreamModel: String) -> VocabularyName? {
+        vocabulary ?? (isOneModel ? knownVocabulary : VocabularyName(model: upstreamModel))
+    }
 }
 
 extension GatewayConfiguration {

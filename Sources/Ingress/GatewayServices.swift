@@ -9,6 +9,7 @@ package typealias AccountFigures = @Sendable (String) async throws -> HeadSummar
 /// What all loops of an instance share.
 package struct GatewayServices: Sendable {
     package let configuration: GatewayConfiguration
+    package let vocabularies: Vocabularies
     package let snapshots: SnapshotKeeper
     package let desk: AdmissionDesk
     package let settlement: Settlement
@@ -22,6 +23,7 @@ package struct GatewayServices: Sendable {
 
     package init(
         configuration: GatewayConfiguration,
+        vocabularies: Vocabularies,
         snapshots: SnapshotKeeper,
         desk: AdmissionDesk,
         settlement: Settlement,
@@ -33,6 +35,7 @@ package struct GatewayServices: Sendable {
         now: @escaping @Sendable () -> Instant
     ) {
         self.configuration = configuration
+        self.vocabularies = vocabularies
         self.snapshots = snapshots
         self.desk = desk
         self.settlement = settlement

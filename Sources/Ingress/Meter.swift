@@ -15,6 +15,7 @@ struct Meter {
     func usage(
         _ admitted: AdmittedCall,
         _ answer: RelayedAnswer,
+        promptTokens: Int64? = nil,
         settledAt: ContinuousClock.Instant
     ) -> Usage {
         var usage = admitted.draft
@@ -24,7 +25,7 @@ struct Meter {
         usage.firstByteMilliseconds = answer.firstByteAt.map {
             ($0 - admitted.startedAt).milliseconds
         }
-        let counted = counts(admitted, answer)
+        let counted = counts(admitted, answer, promptTokens)
         usage.source = counted.source
         guard counted.source != .none else { return usage }
         let tier = answer.report?.serviceTier ?? admitted.call.facts.serviceTier ?? .standard
@@ -53,12 +54,16 @@ struct Meter {
         var source = UsageSource.none
     }
 
-    private func counts(_ admitted: AdmittedCall, _ answer: RelayedAnswer) -> Counts {
+    private func counts(
+        _ admitted: AdmittedCall,
+        _ answer: RelayedAnswer,
+        _ promptTokens: Int64?
+    ) -> Counts {
         if let report = answer.report, report.isFinal {
             return Counts(tokens: report.tokens, source: .upstreamFinal)
         }
         // An upstream that failed before it wrote anything is owed nothing that we know of.
-        guard answer.textEvents > 0 else { return Counts() }
+        guard answer.textEvents > 0 || answer.isAbandoned else { return Counts() }
         switch policy {
         case .free:
             return Counts()
@@ -68,24 +73,35 @@ struct Meter {
             tokens.output = admitted.admission.outputCap * admitted.call.facts.choices
             return Counts(tokens: tokens, source: .estimated)
         case .count:
-            return estimate(admitted, answer)
+            return count(admitted, answer, promptTokens)
         }
     }
 
-    /// What was relayed, counted as text; a partial report still knows the prompt exactly.
-    private func estimate(_ admitted: AdmittedCall, _ answer: RelayedAnswer) -> Counts {
-        let output = TokenEstimate.output(
-            textBytes: answer.textBytes,
-            events: answer.textEvents
-        )
+    /// What was relayed, counted by its tokens or else by its length; a partial report still knows
+    /// the prompt exactly.
+    ///
+    /// An image has tokens that only its upstream knows, so with one the whole is an estimate.
+    private func count(
+        _ admitted: AdmittedCall,
+        _ answer: RelayedAnswer,
+        _ promptTokens: Int64?
+    ) -> Counts {
+        let facts = admitted.call.facts
+        let output =
+            answer.writtenTokens
+            ?? TokenEstimate.output(textBytes: answer.textBytes, events: answer.textEvents)
         if let report = answer.report, report.tokens.inputTotal > 0 {
             var tokens = report.tokens
             tokens.output = max(tokens.output, output)
             return Counts(tokens: tokens, source: .upstreamPartial)
         }
         var tokens = TokenUsage()
-        tokens.input = TokenEstimate.input(of: admitted.call.facts)
         tokens.output = output
+        if answer.writtenTokens != nil, let promptTokens {
+            tokens.input = promptTokens + TokenEstimate.images(of: facts)
+            return Counts(tokens: tokens, source: facts.imageCount > 0 ? .estimated : .counted)
+        }
+        tokens.input = TokenEstimate.input(of: facts)
         return Counts(tokens: tokens, source: .estimated)
     }
 }

@@ -6,8 +6,11 @@ import Schema
 struct UpstreamFailure {
     let outcome: UsageOutcome
     let error: APIError
+    /// Whether it was us who ended the transfer.
+    let isCancelled: Bool
 
     init(_ error: CurlError, upstream: String) {
+        isCancelled = error.kind == .cancelled
         if case .timeout = error.kind {
             outcome = .timedOut
             self.error = APIError(
@@ -24,6 +27,7 @@ struct UpstreamFailure {
     }
 
     init(_ reason: String, upstream: String) {
+        isCancelled = false
         outcome = .upstreamFailed
         error = APIError(.upstreamFailed, "The upstream \"\(upstream)\" \(reason).")
     }

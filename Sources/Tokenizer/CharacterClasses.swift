@@ -46,7 +46,7 @@ struct CharacterClasses: Sendable {
                 places[block] = place
                 blocks += block
             }
-            // A hundred and forty different blocks: an index would not outgrow 16 bits by far.
+            // There are about a hundred and forty different ones.
             starts.append(UInt16(place / 256))
         }
         self.starts = starts

@@ -35,10 +35,9 @@ struct PairMerge {
         for index in 0..<length {
             nexts[index] = Int32(truncatingIfNeeded: index &+ 1)
             previous[index] = Int32(truncatingIfNeeded: index &- 1)
-            let start = piece.lowerBound &+ index
             pairs[index] =
                 index &+ 1 < length
-                ? tokens.rank(bytes, start..<(start &+ 2)) : TokenTable.none
+                ? tokens.rank(bytes, pairAt: piece.lowerBound &+ index) : TokenTable.none
         }
     }
 

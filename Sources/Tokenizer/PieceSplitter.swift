@@ -1,9 +1,3 @@
-/// How a vocabulary's tokenizer cuts text into pieces, of which no token crosses a border.
-package enum SplitPattern: Sendable {
-    case cl100k
-    case o200k
-}
-
 /// Cuts text into pieces as the regular expression of a vocabulary would.
 ///
 /// The expressions are lists of alternatives, tried in order where the last piece ended; together
@@ -18,7 +12,7 @@ struct PieceSplitter {
     static let pieceBytesMax = 1 << 16
 
     let bytes: [UInt8]
-    private let pattern: SplitPattern
+    private let vocabulary: VocabularyName
     private let classes = CharacterClasses.current
     /// Where the next piece begins.
     private(set) var start = 0
@@ -27,9 +21,9 @@ struct PieceSplitter {
     /// Whether text after the last byte could have changed the last piece.
     private(set) var isOpen = false
 
-    init(_ bytes: [UInt8], pattern: SplitPattern) {
+    init(_ bytes: [UInt8], as vocabulary: VocabularyName) {
         self.bytes = bytes
-        self.pattern = pattern
+        self.vocabulary = vocabulary
     }
 
     /// The next piece; nil at the end of the text.
@@ -39,7 +33,7 @@ struct PieceSplitter {
         limit = bytes.count
         if limit &- start > Self.pieceBytesMax { limit = border(start &+ Self.pieceBytesMax) }
         isOpen = false
-        let piece = start..<(pattern == .o200k ? endO200k() : endCL100k())
+        let piece = start..<(vocabulary == .o200k ? endO200k() : endCL100k())
         start = piece.upperBound
         if limit < bytes.count { isOpen = false }
         return piece
@@ -97,7 +91,6 @@ extension PieceSplitter {
         var end = index
         var endOfCaseless: Int?
         var next = character(at: end)
-        // Nearly all words: small letters right away.
         while next.class & (CharacterClass.upper | caseless) != 0 {
             end = next.end
             if next.class & caseless != 0 { endOfCaseless = end }

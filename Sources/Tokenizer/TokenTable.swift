@@ -12,9 +12,11 @@ struct TokenTable: Sendable {
     /// Where the token of each rank begins in `text`; one more for the end.
     private let starts: [UInt32]
     private let slots: [Slot]
+    /// The rank of the token of any two bytes, the first the higher: where every merge begins.
+    private let pairs: [UInt32]
     private let shift: UInt64
 
-    /// Taken together with its neighbours: whole cache lines.
+    /// Four to a cache line.
     private struct Slot {
         /// The bytes of a short token, or the hash of a long one.
         var word: UInt64 = 0
@@ -30,19 +32,22 @@ struct TokenTable: Sendable {
         self.text = text
         self.starts = starts
         // Half full at most: most probes end at once.
-        let bits = (Int.bitWidth - (starts.count * 2).leadingZeroBitCount)
+        let bits = Int.bitWidth - (starts.count * 2).leadingZeroBitCount
         shift = UInt64(64 - bits)
         var slots = [Slot](repeating: Slot(), count: 1 << bits)
+        var pairs = [UInt32](repeating: Self.none, count: 1 << 16)
         var lengthMax = 0
         for rank in 0..<(starts.count - 1) {
             let range = Int(starts[rank])..<Int(starts[rank + 1])
             lengthMax = max(lengthMax, range.count)
+            if range.count == 2 { pairs[Self.pair(text, range.lowerBound)] = UInt32(rank) }
             let word = Self.word(text, range)
             var place = Int((word &* Self.spread(range.count)) &>> shift)
             while slots[place].length != 0 { place = (place + 1) & (slots.count - 1) }
             slots[place] = Slot(word: word, rank: UInt32(rank), length: UInt32(range.count))
         }
         self.slots = slots
+        self.pairs = pairs
         self.lengthMax = lengthMax
     }
 
@@ -63,6 +68,15 @@ struct TokenTable: Sendable {
             if slot.length == 0 { return Self.none }
             place = (place &+ 1) & (slots.count &- 1)
         }
+    }
+
+    /// The rank of the token that two bytes are, or `none`.
+    @inline(__always)
+    func rank(_ bytes: [UInt8], pairAt index: Int) -> UInt32 { pairs[Self.pair(bytes, index)] }
+
+    @inline(__always)
+    private static func pair(_ bytes: [UInt8], _ index: Int) -> Int {
+        Int(bytes[index]) &<< 8 | Int(bytes[index &+ 1])
     }
 
     private func isToken(_ rank: UInt32, _ bytes: [UInt8], _ range: Range<Int>) -> Bool {

@@ -1,18 +1,20 @@
 /// The tokens of a family of models, in the order in which a byte-pair encoder prefers them.
 ///
 /// Special tokens are no part of it: in the text of a prompt they are text.
-package struct Vocabulary: Sendable {
-    package let pattern: SplitPattern
+///
+/// A class, because it is megabytes that every call refers to.
+package final class Vocabulary: Sendable {
+    package let name: VocabularyName
     let tokens: TokenTable
     /// How many tokens it has.
     package let count: Int
 
     /// Reads a vocabulary in the form in which they are published: a line for each token, its bytes
     /// in base64 and its rank, in the order of the ranks.
-    package init(_ file: [UInt8], pattern: SplitPattern) throws(VocabularyError) {
+    package init(_ file: [UInt8], name: VocabularyName) throws(VocabularyError) {
         var reader = VocabularyReader(file)
         try reader.read()
-        self.pattern = pattern
+        self.name = name
         count = reader.starts.count - 1
         tokens = TokenTable(text: reader.text, starts: reader.starts)
         for byte in UInt8.min...UInt8.max

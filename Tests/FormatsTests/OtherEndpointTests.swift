@@ -162,7 +162,7 @@ import Testing
         #expect(facts.model == "m")
         let sent = facts.upstreamBody(from: body, model: "up", outputCap: nil)
         #expect(text(sent) == text(body).replacing(#""m""#, with: #""up""#))
-        let count = text(TokenCount.body(of: facts))
+        let count = text(TokenCount.body(inputTokens: TokenEstimate.input(of: facts)))
         #expect(count == #"{"input_tokens":\#((body.count + 2) / 3)}"#)
     }
 }

@@ -104,6 +104,7 @@ struct Relayed: Equatable {
     var output: [UInt8] = []
     var notices = StreamNotices()
     var usage: UsageReport?
+    var writtenTokens: Int64?
 
     init(_ chunks: [[UInt8]], by relay: any StreamRelay, ends: Bool = true) throws {
         var relay = relay
@@ -111,5 +112,6 @@ struct Relayed: Equatable {
         if ends { relay.finish(into: &output) }
         notices = relay.notices
         usage = relay.usage
+        writtenTokens = relay.writtenTokens()
     }
 }

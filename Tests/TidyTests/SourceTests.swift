@@ -20,13 +20,13 @@ import Testing
         "Curl": ["EventLoop"],
         "Postgres": ["Digest"],
         "Journal": [],
-        "Formats": ["Schema"],
+        "Formats": ["Schema", "Tokenizer"],
         "Tokenizer": [],
         "Ledger": ["Schema", "Postgres", "Digest"],
         "Billing": ["Schema", "Ledger", "Postgres", "Digest"],
         "Ingress": [
-            "Schema", "Formats", "Ledger", "Billing", "HTTPServer", "Curl", "Journal",
-            "EventLoop", "Digest",
+            "Schema", "Formats", "Tokenizer", "Ledger", "Billing", "HTTPServer", "Curl",
+            "Journal", "EventLoop", "Digest",
         ],
     ]
 

@@ -60,14 +60,14 @@ import Testing
         #expect(Self.pieces(Array(example.text.utf8), .cl100k) == example.cl100k)
     }
 
-    @Test(arguments: [SplitPattern.o200k, .cl100k])
-    func `any bytes are cut, without a gap and to the end`(_ pattern: SplitPattern) {
+    @Test(arguments: [VocabularyName.o200k, .cl100k])
+    func `any bytes are cut, without a gap and to the end`(_ pattern: VocabularyName) {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 UInt8.random(in: .min ... .max, using: &random)
             }
-            var splitter = PieceSplitter(bytes, pattern: pattern)
+            var splitter = PieceSplitter(bytes, as: pattern)
             var end = 0
             while let piece = splitter.next() {
                 #expect(piece.lowerBound == end && !piece.isEmpty)
@@ -79,7 +79,7 @@ import Testing
 
     @Test func `a piece beyond all languages is cut between characters`() {
         let text = Array(String(repeating: "\u{4e2d}", count: 50_000).utf8)
-        var splitter = PieceSplitter(text, pattern: .o200k)
+        var splitter = PieceSplitter(text, as: .o200k)
         #expect(splitter.next()?.count == 65_535)
         #expect(splitter.next()?.count == 65_535)
         #expect(splitter.next()?.count == 150_000 - 2 * 65_535)
@@ -91,13 +91,13 @@ import Testing
         ("\u{4e2d}", true),
     ])
     func `the last piece is open while more text could change it`(text: String, isOpen: Bool) {
-        var splitter = PieceSplitter(Array(text.utf8), pattern: .o200k)
+        var splitter = PieceSplitter(Array(text.utf8), as: .o200k)
         while splitter.next() != nil {}
         #expect(splitter.isOpen == isOpen)
     }
 
-    private static func pieces(_ bytes: [UInt8], _ pattern: SplitPattern) -> [String] {
-        var splitter = PieceSplitter(bytes, pattern: pattern)
+    private static func pieces(_ bytes: [UInt8], _ pattern: VocabularyName) -> [String] {
+        var splitter = PieceSplitter(bytes, as: pattern)
         var pieces: [String] = []
         while let piece = splitter.next() {
             pieces.append(String(decoding: bytes[piece], as: UTF8.self))

@@ -5,12 +5,12 @@ import Testing
 
 /// Farebox's counts against those of tiktoken, for strings of many scripts and kinds.
 ///
-/// `Tests/tokenizer/run` makes the strings and sets the two variables.
+/// `scripts/test` makes the strings, with `Tests/tokenizer/make_cases.py`, and sets the variables.
 @Suite(.enabled(if: ReferenceCases.path != nil))
 struct ReferenceTests {
     @Test func `every count is tiktoken's`() throws {
-        let cl100k = try Self.vocabulary("cl100k_base", .cl100k)
-        let o200k = try Self.vocabulary("o200k_base", .o200k)
+        let cl100k = try Self.vocabulary(.cl100k)
+        let o200k = try Self.vocabulary(.o200k)
         var cases = ReferenceCases(try Self.read(#require(ReferenceCases.path)))
         var count = 0
         while let next = cases.next() {
@@ -27,9 +27,9 @@ struct ReferenceTests {
         #expect(count > 0)
     }
 
-    private static func vocabulary(_ name: String, _ pattern: SplitPattern) throws -> Vocabulary {
+    private static func vocabulary(_ name: VocabularyName) throws -> Vocabulary {
         let folder = try #require(ProcessInfo.processInfo.environment["FAREBOX_VOCABULARY"])
-        return try Vocabulary(read("\(folder)/\(name).tiktoken"), pattern: pattern)
+        return try Vocabulary(read("\(folder)/\(name.rawValue).tiktoken"), name: name)
     }
 
     private static func read(_ path: String) throws -> [UInt8] {

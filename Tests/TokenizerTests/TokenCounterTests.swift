@@ -20,7 +20,7 @@ import Testing
         let tokens = Toy.tokens(80, alphabet: "ab '", using: &random)
         let vocabulary = try Toy.vocabulary(tokens)
         let text = Array("abba ab'a baab  a 'b, \u{e4}b".utf8)
-        var splitter = PieceSplitter(text, pattern: .o200k)
+        var splitter = PieceSplitter(text, as: .o200k)
         var sum = 0
         while let piece = splitter.next() { sum += Toy.encode(Array(text[piece]), tokens).count }
         #expect(vocabulary.count(text) == Int64(sum))
@@ -41,6 +41,7 @@ import Testing
             while start < text.count {
                 let end = min(text.count, start + .random(in: 1...5_000))
                 counter.append(text[start..<end])
+                if counter.isFull { counter.settle() }
                 start = end
             }
             #expect(counter.finish() == vocabulary.count(text))
@@ -59,6 +60,7 @@ import Testing
         var counter = TokenCounter(vocabulary)
         for start in stride(from: 0, to: run.count, by: 1_024) {
             counter.append(run[start..<start + 1_024])
+            if counter.isFull { counter.settle() }
         }
         #expect(counter.finish() == vocabulary.count(run))
     }

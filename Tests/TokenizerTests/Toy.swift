@@ -22,7 +22,7 @@ enum Toy {
     }
 
     static func vocabulary(_ tokens: [[UInt8]]) throws -> Vocabulary {
-        try Vocabulary(file(tokens), pattern: .o200k)
+        try Vocabulary(file(tokens), name: .o200k)
     }
 
     static func file(_ tokens: [[UInt8]]) -> [UInt8] {

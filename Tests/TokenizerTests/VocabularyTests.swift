@@ -37,7 +37,7 @@ import Testing
     ])
     func `what is no vocabulary is refused with its line`(text: String, reason: String) {
         let error = #expect(throws: VocabularyError.self) {
-            try Vocabulary(Array(text.utf8), pattern: .o200k)
+            try Vocabulary(Array(text.utf8), name: .o200k)
         }
         #expect(error?.description == reason)
     }

@@ -116,7 +116,7 @@ def test_a_configuration_is_checked_as_a_whole(ledger):
     ledger.configure(
         {"a": {"format": "openai", "baseURL": "ftp://x"}, "b": {"format": "other"}},
         {"m": {"routes": [{"upstream": "c"}]}, "n": {"routes": []}},
-        policy={"shortCredit": "beg", "onDisconnect": "cancel"}, surprise=1)
+        policy={"shortCredit": "beg", "onDisconnect": "stay"}, surprise=1)
     error = refused(ledger, "check-config", "--config", ledger.config)
     assert error.code == 1
     for path in ("upstreams.a.baseURL", "upstreams.b.format", "models.m.routes[0].upstream",

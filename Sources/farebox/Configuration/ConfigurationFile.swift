@@ -92,7 +92,12 @@ struct ConfigurationFile {
             ]
         )
         var policy = GatewayPolicy()
-        only("drain", fields["onDisconnect"], at: "policy.onDisconnect", reader)
+        policy.onDisconnect =
+            reader.choice(
+                fields["onDisconnect"],
+                at: "policy.onDisconnect",
+                of: GatewayPolicy.OnDisconnect.self
+            ) ?? policy.onDisconnect
         only("free", fields["interrupted"], at: "policy.interrupted", reader)
         policy.missingUsage =
             reader.choice(

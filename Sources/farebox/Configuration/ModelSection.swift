@@ -1,5 +1,6 @@
 import Ingress
 import Schema
+import Tokenizer
 
 /// The `models` of a configuration file.
 struct ModelSection {
@@ -23,7 +24,7 @@ struct ModelSection {
         let fields = reader.object(
             tree,
             at: path,
-            known: ["routes", "maxOutputTokens", "contextTokens"]
+            known: ["routes", "maxOutputTokens", "contextTokens", "vocabulary"]
         )
         guard let pattern = ModelPattern(text) else {
             reader.fault(path, "may have a * only at the end of its name")
@@ -56,6 +57,11 @@ struct ModelSection {
                 fields["contextTokens"],
                 at: "\(path).contextTokens",
                 in: range
+            ),
+            vocabulary: reader.choice(
+                fields["vocabulary"],
+                at: "\(path).vocabulary",
+                of: VocabularyName.self
             )
         )
     }

@@ -10,6 +10,7 @@ import Foundation
 /// | `FAREBOX_MIGRATIONS` | the folder of migrations | `migrations` beside the working folder |
 /// | `FAREBOX_JOURNAL` | the journal's file | `farebox-journal.sqlite` |
 /// | `FAREBOX_INSTANCE` | a label for this instance | the host's name |
+/// | `FAREBOX_VOCABULARY` | the folder of vocabularies, to count tokens exactly | none |
 /// | `FAREBOX_LOG` | the least level that is logged: debug, info, warning or error | `info` |
 struct Settings: Sendable {
     let environment: [String: String]
@@ -21,6 +22,7 @@ struct Settings: Sendable {
     var configurationPath: String? { value("FAREBOX_CONFIG") }
     var migrationsPath: String { value("FAREBOX_MIGRATIONS") ?? "migrations" }
     var journalPath: String { value("FAREBOX_JOURNAL") ?? "farebox-journal.sqlite" }
+    var vocabularyPath: String? { value("FAREBOX_VOCABULARY") }
     var instanceLabel: String {
         value("FAREBOX_INSTANCE") ?? ProcessInfo.processInfo.hostName
     }

@@ -25,7 +25,7 @@ struct UpstreamSection {
         let fields = reader.object(
             tree,
             at: path,
-            known: ["format", "baseURL", "apiKeys", "timeouts", "caFile"]
+            known: ["format", "baseURL", "apiKeys", "timeouts", "caFile", "onDisconnect"]
         )
         if fields["format"] == nil { reader.fault("\(path).format", "is missing") }
         let format = reader.choice(
@@ -45,7 +45,12 @@ struct UpstreamSection {
             format: format,
             baseURL: baseURL,
             apiKey: apiKey(fields["apiKeys"], at: "\(path).apiKeys"),
-            caFile: reader.text(fields["caFile"], at: "\(path).caFile")
+            caFile: reader.text(fields["caFile"], at: "\(path).caFile"),
+            onDisconnect: reader.choice(
+                fields["onDisconnect"],
+                at: "\(path).onDisconnect",
+                of: GatewayPolicy.OnDisconnect.self
+            )
         )
         func seconds(_ field: String, _ current: Duration) -> Duration {
             let path = "\(path).timeouts.\(field)"

@@ -30,6 +30,10 @@ struct Instance: Sendable {
         let configuration = options.configuration.gateway
         let now: @Sendable () -> Instant = { SystemClock.now() }
 
+        let vocabularies = try VocabularyFolder(options.vocabularyPath).read(
+            for: configuration,
+            log
+        )
         let databaseConfiguration = try Self.databaseConfiguration(options.databaseURL)
         database = Database(databaseConfiguration)
         try await Migrator.verify(required: RequiredMigrations.names, in: database)
@@ -80,6 +84,7 @@ struct Instance: Sendable {
         let database = database
         let gatewayServices = GatewayServices(
             configuration: configuration,
+            vocabularies: vocabularies,
             snapshots: keeper,
             desk: desk,
             settlement: settlement,

@@ -16,6 +16,8 @@ struct ServeOptions: Sendable {
     /// The price file to import, beside the configuration that names it.
     let pricesPath: String?
     let journalPath: String
+    /// Where the vocabularies are; nil to estimate instead of counting.
+    let vocabularyPath: String?
     let instanceLabel: String
     let log: Log
 
@@ -53,6 +55,7 @@ struct ServeOptions: Sendable {
             try invocation.integer(option: "--loops", in: 1...256).map(Int.init)
             ?? ProcessInfo.processInfo.activeProcessorCount
         journalPath = settings.journalPath
+        vocabularyPath = settings.vocabularyPath
         instanceLabel = settings.instanceLabel
         guard let level = Log.Level(settings.logLevel) else {
             throw UsageError("FAREBOX_LOG is debug, info, warning or error")
