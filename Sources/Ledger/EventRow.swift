@@ -10,11 +10,9 @@ struct EventRow: Sendable {
     static let columns: SQL = """
         events.*, data->>'grant' AS grant_text, data->>'kind' AS grant_kind,
         data->>'reference' AS reference, data->>'reason' AS reason,
-        (data->>'limit_pico')::numeric AS limit_pico,
-        (data->>'priority')::integer AS priority,
-        (data->>'expires_at')::timestamptz AS grant_expires_at,
-        (data->>'kept_pico')::numeric AS kept_pico, data->>'invoice' AS invoice,
-        data->>'number' AS document_number
+        data->>'limit_pico' AS limit_text, data->>'priority' AS priority_text,
+        data->>'expires_at' AS expiry_text, data->>'kept_pico' AS kept_text,
+        data->>'invoice' AS invoice, data->>'number' AS document_number
         """
 
     init(_ row: Row) throws(PostgresError) {
@@ -53,7 +51,10 @@ struct EventRow: Sendable {
             )
         case .creditAdjusted:
             .creditAdjusted(CreditAdjusted(amount: amount, reason: try row.get("reason")))
-        case .creditLimitSet: .creditLimitSet(CreditLimitSet(limit: try row.get("limit_pico")))
+        case .creditLimitSet:
+            .creditLimitSet(
+                CreditLimitSet(limit: Pico(try parsed(row, "limit_text") { Int128($0) } ?? 0))
+            )
         case .payment:
             .payment(
                 Payment(
@@ -82,8 +83,8 @@ struct EventRow: Sendable {
             kind: try row.get("grant_kind"),
             amount: amount,
             reference: try row.get("reference"),
-            priority: try row.get("priority", as: Int32?.self) ?? 0,
-            expiresAt: try row.get("grant_expires_at")
+            priority: try parsed(row, "priority_text") { Int32($0) } ?? 0,
+            expiresAt: try parsed(row, "expiry_text") { Instant($0) }
         )
     }
 
@@ -91,12 +92,31 @@ struct EventRow: Sendable {
         _ row: Row,
         _ amount: Pico
     ) throws(PostgresError) -> CreditWithdrawn {
-        CreditWithdrawn(grant: try grantID(row), amount: -amount, kept: try row.get("kept_pico"))
+        CreditWithdrawn(
+            grant: try grantID(row),
+            amount: -amount,
+            kept: Pico(try parsed(row, "kept_text") { Int128($0) } ?? 0)
+        )
     }
 
     /// Text that is no identifier gives another hash than the one stored.
     private static func grantID(_ row: Row) throws(PostgresError) -> GrantID {
         GrantID(try row.get("grant_text", as: String.self)) ?? GrantID(high: 0, low: 0)
+    }
+
+    /// What a text in `data` stands for; nil when there is none.
+    ///
+    /// Not cast by PostgreSQL, where one row that was tampered with would fail all of its page.
+    private static func parsed<Value>(
+        _ row: Row,
+        _ column: String,
+        _ parse: (String) -> Value?
+    ) throws(PostgresError) -> Value? {
+        guard let text = try row.get(column, as: String?.self) else { return nil }
+        guard let value = parse(text) else {
+            throw PostgresError(.decoding, "\(column) is no \(Value.self)")
+        }
+        return value
     }
 
     private static func usage(_ row: Row, _ amount: Pico) throws(PostgresError) -> Usage {

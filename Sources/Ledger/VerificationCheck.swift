@@ -122,14 +122,15 @@ struct VerificationCheck {
             query: """
                 SELECT account_id, last_set.version, 'I6' AS invariant,
                     format('the credit limit is %s, but was last set to %s', credit_limit,
-                        coalesce(last_set.limit_pico, 0)) AS message
+                        coalesce(last_set.limit_pico, '0')) AS message
                 FROM account_heads LEFT JOIN (
                     SELECT DISTINCT ON (account_id) account_id, version,
-                        (data->>'limit_pico')::numeric AS limit_pico
+                        data->>'limit_pico' AS limit_pico
                     FROM \(scope.events) WHERE \(scope.accounts) AND kind = 'credit_limit_set'
                     ORDER BY account_id, version DESC
                 ) AS last_set USING (account_id)
-                WHERE \(scope.accounts) AND credit_limit <> coalesce(last_set.limit_pico, 0)
+                WHERE \(scope.accounts)
+                    AND credit_limit::text <> coalesce(last_set.limit_pico, '0')
                 """
         )
     }

@@ -62,8 +62,12 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package internal(set) var table: String?
     /// The column that the server or the decoder named.
     package internal(set) var column: String?
+    /// The server does not know a statement that this connection had prepared, or knows another one
+    /// by its name: nothing was done, and the next attempt prepares nothing.
+    package internal(set) var isLostPreparation = false
 
-    init(_ code: Code, phase: Phase = .statement, _ message: String) {
+    /// Made here, and where a value that was read turns out to be none of its type.
+    package init(_ code: Code, phase: Phase = .statement, _ message: String) {
         self.code = code
         self.phase = phase
         self.message = message
@@ -82,7 +86,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         case .connectFailed, .queueTimedOut, .queueFull: true
         case .connectionLost: phase != .statement
         case .server(let state):
-            state == .serializationFailure || state == .deadlockDetected
+            state == .serializationFailure || state == .deadlockDetected || isLostPreparation
                 || (state.isOperatorIntervention && phase != .statement)
         case .malformedURL, .commitOutcomeUnknown, .decoding, .closed, .misuse: false
         }
@@ -129,6 +133,17 @@ package struct SQLState: Hashable, Sendable, ExpressibleByStringLiteral, CustomS
     package static let serializationFailure: SQLState = "40001"
     package static let statementCompletionUnknown: SQLState = "40003"
     package static let deadlockDetected: SQLState = "40P01"
+    static let invalidStatementName: SQLState = "26000"
+    static let duplicatePreparedStatement: SQLState = "42P05"
+    static let featureNotSupported: SQLState = "0A000"
+
+    /// What a prepared statement can meet that the same statement by itself cannot: it is gone, its
+    /// name is taken, or it would return other columns than it did.
+    var isOfPreparation: Bool {
+        self == .invalidStatementName || self == .duplicatePreparedStatement
+            || self == .featureNotSupported
+    }
+
     package static let inFailedTransaction: SQLState = "25P02"
     package static let insufficientPrivilege: SQLState = "42501"
     package static let undefinedTable: SQLState = "42P01"

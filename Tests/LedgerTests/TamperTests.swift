@@ -65,6 +65,13 @@ struct TamperTests {
             INSERT INTO events SELECT * FROM copy
             """, 4
         ),
+        (
+            "a text becomes none that can be read",
+            """
+            UPDATE events SET data = data || '{"priority": "high"}' WHERE version = 1;
+            UPDATE events SET data = data || '{"limit_pico": "much"}' WHERE version = 2
+            """, 1
+        ),
         ("a seal is deleted", "DELETE FROM seals WHERE first_version = 1", 1),
         (
             "a seal's hash is changed",
