@@ -55,7 +55,7 @@ struct AppendTransaction {
 
     /// Locks in the order of the accounts, which keeps batches from deadlocking each other.
     private func lockHeads(_ accounts: [AccountID]) throws -> LockedHeads {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT \(HeadSummary.columns), accounts.currency, clock_timestamp() AS clock
             FROM account_heads JOIN accounts USING (account_id)
@@ -77,7 +77,7 @@ struct AppendTransaction {
 
     private func readPresent(_ batch: [HashedEvent]) throws -> [EventKey: SHA256Digest] {
         // LATERAL with LIMIT keeps to the index whatever the statistics of a new partition say.
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT batch.account_id, batch.event_id, found.content_hash
             FROM unnest(\(batch.map(\.event.account)), \(batch.map(\.event.id)))
@@ -112,7 +112,7 @@ struct AppendTransaction {
         }
         guard !keys.isEmpty else { return [:] }
         let ordered = Array(keys)
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT batch.account_id, batch.lease_id, found.*
             FROM unnest(\(ordered.map(\.account)), \(ordered.map(\.lease)))
@@ -137,7 +137,7 @@ struct AppendTransaction {
     }
 
     private func readParked(_ parked: [ParkedEvent]) throws -> Set<SHA256Digest> {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT content_hash FROM parked_events
             WHERE (account_id, event_id, content_hash) IN (
@@ -153,7 +153,7 @@ struct AppendTransaction {
             append.heads[account].map { (account, $0) }
         }
         guard !changed.isEmpty else { return }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             UPDATE account_heads SET version = batch.version, balance = batch.balance,
                 credit_limit = batch.credit_limit, escrowed = batch.escrowed,
@@ -173,7 +173,7 @@ struct AppendTransaction {
             append.leases[key].map { (key, $0) }
         }
         guard !changed.isEmpty else { return }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             UPDATE leases SET granted = batch.granted, settled = batch.settled
             FROM unnest(\(changed.map(\.0.account)), \(changed.map(\.0.lease)),

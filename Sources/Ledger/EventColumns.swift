@@ -110,7 +110,7 @@ struct EventColumns {
     /// Inserts the rows: never ON CONFLICT, for a conflict here would be a fault to be seen.
     func insert(into session: Session) throws {
         guard !account.isEmpty else { return }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO events (account_id, version, event_id, kind, occurred_at, amount_pico,
                 content_hash, \(Self.usageColumns), data, recorded_at)

@@ -63,7 +63,7 @@ extension Session {
 extension PostgresError {
     fileprivate var isWorthRepeating: Bool {
         code == .commitOutcomeUnknown || sqlState == .deadlockDetected
-            || sqlState == .serializationFailure
+            || sqlState == .serializationFailure || isLostPreparation
     }
 }
 

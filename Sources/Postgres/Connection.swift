@@ -5,13 +5,19 @@ actor Connection {
     private let configuration: DatabaseConfiguration
     private let thread: ConnectionThread
     private let gate: ConnectGate
+    private let permission: PreparePermission
     private var link: Link?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
-    init(_ configuration: DatabaseConfiguration, gate: ConnectGate) {
+    init(
+        _ configuration: DatabaseConfiguration,
+        gate: ConnectGate,
+        permission: PreparePermission
+    ) {
         self.configuration = configuration
         self.gate = gate
+        self.permission = permission
         thread = ConnectionThread()
     }
 
@@ -96,7 +102,7 @@ actor Connection {
         }
         try gate.enter()
         do {
-            let fresh = try Link(configuration)
+            let fresh = try Link(configuration, permission: permission)
             gate.succeeded()
             configuration.report(.connected)
             link = fresh

@@ -27,8 +27,9 @@ package final class Database: Sendable {
         precondition(configuration.connectionsMax > 0, "a pool without connections")
         self.configuration = configuration
         let gate = ConnectGate(bounds: configuration.backoff)
+        let permission = PreparePermission()
         connections = (0..<configuration.connectionsMax).map { _ in
-            Connection(configuration, gate: gate)
+            Connection(configuration, gate: gate, permission: permission)
         }
         let queue = ConnectionQueue(
             connectionCount: configuration.connectionsMax,

@@ -7,11 +7,17 @@ final class Link {
     private let url: DatabaseURL
     /// Notices since the last statement was sent; the most recent ones when there are many.
     private(set) var notices: [ServerNotice] = []
+    private let permission: PreparePermission
+    private var prepared = PreparedStatements()
 
     private static let noticesMax = 64
 
     /// Connects, in `connectTimeout` seconds per host at most.
-    init(_ configuration: DatabaseConfiguration) throws(PostgresError) {
+    init(
+        _ configuration: DatabaseConfiguration,
+        permission: PreparePermission
+    ) throws(PostgresError) {
+        self.permission = permission
         url = configuration.url
         let parameters = url.parameters(defaults: [
             "application_name": configuration.applicationName,
@@ -45,10 +51,75 @@ final class Link {
 
     /// Runs one statement with binary parameters and binary results.
     func execute(_ sql: SQL, phase: PostgresError.Phase) throws(PostgresError) -> Rows {
-        let bytes = sql.fields.bytes
-        let count = sql.typeOIDs.count
         notices.removeAll(keepingCapacity: true)
-        let result = bytes.withUnsafeBufferPointer { buffer in
+        let result = withParameters(of: sql) { count, values, lengths, formats in
+            PQexecParams(
+                pointer,
+                sql.text,
+                count,
+                sql.typeOIDs,
+                values,
+                lengths,
+                formats,
+                1
+            )
+        }
+        return Rows(try accept(result, phase: phase))
+    }
+
+    /// The same, but the server parses the statement once for this connection, and plans it until
+    /// it has seen that its plan does not depend on the parameters.
+    func executePrepared(_ sql: SQL, phase: PostgresError.Phase) throws(PostgresError) -> Rows {
+        guard permission.isGiven, let name = try prepare(sql, phase: phase) else {
+            return try execute(sql, phase: phase)
+        }
+        notices.removeAll(keepingCapacity: true)
+        let result = withParameters(of: sql) { count, values, lengths, formats in
+            PQexecPrepared(pointer, name, count, values, lengths, formats, 1)
+        }
+        return Rows(try acceptPrepared(result, phase: phase))
+    }
+
+    /// The name of the prepared statement; nil when it is not to be prepared.
+    private func prepare(
+        _ sql: SQL,
+        phase: PostgresError.Phase
+    ) throws(PostgresError) -> String? {
+        if let name = prepared.name(of: sql.text) { return name }
+        guard let name = prepared.freshName() else { return nil }
+        let result = PQprepare(pointer, name, sql.text, Int32(sql.typeOIDs.count), sql.typeOIDs)
+        _ = try acceptPrepared(result, phase: phase)
+        prepared.add(sql.text, name: name)
+        return name
+    }
+
+    private func acceptPrepared(
+        _ result: OpaquePointer?,
+        phase: PostgresError.Phase
+    ) throws(PostgresError) -> ResultOwner {
+        do throws(PostgresError) {
+            return try accept(result, phase: phase)
+        } catch {
+            guard error.sqlState?.isOfPreparation ?? false else { throw error }
+            permission.withdraw()
+            var lost = error
+            lost.isLostPreparation = true
+            throw lost
+        }
+    }
+
+    /// Lends what libpq takes as the values of a statement.
+    private func withParameters(
+        of sql: SQL,
+        _ body: (
+            _ count: Int32,
+            _ values: [UnsafePointer<CChar>?],
+            _ lengths: [Int32],
+            _ formats: [Int32]
+        ) -> OpaquePointer?
+    ) -> OpaquePointer? {
+        let count = sql.typeOIDs.count
+        return sql.fields.bytes.withUnsafeBufferPointer { buffer in
             var values: [UnsafePointer<CChar>?] = []
             var lengths: [Int32] = []
             values.reserveCapacity(count)
@@ -64,19 +135,8 @@ final class Link {
                 lengths.append(max(0, length))
                 rest = UnsafeRawBufferPointer(rebasing: value.dropFirst(Int(max(0, length))))
             }
-            let formats = [Int32](repeating: 1, count: count)
-            return PQexecParams(
-                pointer,
-                sql.text,
-                Int32(count),
-                sql.typeOIDs,
-                values,
-                lengths,
-                formats,
-                1
-            )
+            return body(Int32(count), values, lengths, [Int32](repeating: 1, count: count))
         }
-        return Rows(try accept(result, phase: phase))
     }
 
     /// Runs any number of statements without parameters, in one round trip.

@@ -138,7 +138,7 @@ private final class ListenerWorker: @unchecked Sendable {
     }
 
     private func connect() throws(PostgresError) -> Link {
-        let link = try Link(configuration)
+        let link = try Link(configuration, permission: PreparePermission())
         for channel in channels {
             _ = try link.execute("LISTEN \(identifier: channel)", phase: .connect)
         }

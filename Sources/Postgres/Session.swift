@@ -24,6 +24,15 @@ package final class Session {
         return try link.execute(sql, phase: phase)
     }
 
+    /// Runs one statement of a text that comes again and again, which is parsed and planned once
+    /// for each connection: half of the cost of a short statement on a partitioned table.
+    ///
+    /// Its result must name its columns: `*` would change with the table under a kept plan.
+    package func executePrepared(_ sql: SQL) throws(PostgresError) -> Rows {
+        preconditionValid()
+        return try link.executePrepared(sql, phase: phase)
+    }
+
     /// Runs many statements in one round trip, without parameters or results: for migrations.
     package func script(_ text: String) throws(PostgresError) {
         preconditionValid()

@@ -6,7 +6,7 @@ import Synchronization
 /// Appends calls that settle from leases, as the shippers of several instances do.
 enum AppendMeasure {
     /// `accounts=N` to spread over, `batch=N` events a transaction, `events=N` in all, over
-    /// `connections=N`.
+    /// `connections=N`; `prepared=0` without prepared statements.
     static func run(_ database: Database, _ options: Options) async throws -> [(String, Int64)] {
         let accounts = try options.required("accounts")
         let batch = try options.required("batch")
@@ -14,6 +14,7 @@ enum AppendMeasure {
         let connections = options["connections"] ?? 8
         let store = EventStore(database)
         let rest = Mutex(events / batch)
+        if options["prepared"] == 0 { try await forbidPreparing(database) }
         // Connecting and planning for the first time is not what is measured.
         for _ in 0..<connections {
             _ = try await store.append([event(of: .random(in: 0..<accounts))])
@@ -42,6 +43,15 @@ enum AppendMeasure {
             ("events", events / batch * batch),
             ("microseconds", start.duration(to: .now).microseconds),
         ]
+    }
+
+    /// Behaves like a pooler that gives each transaction another session.
+    private static func forbidPreparing(_ database: Database) async throws {
+        try? await database.read { session in
+            try session.script("PREPARE farebox_0 AS SELECT 1")
+            _ = try session.executePrepared("SELECT 1")
+        }
+        try await database.read { session in _ = try session.executePrepared("SELECT 1") }
     }
 
     private static func event(of number: Int64) -> Event {

@@ -126,6 +126,8 @@ def main():
             lambda: driver("append", accounts=1, batch=1000, events=events),
         "append, 10000 accounts, batches of 100":
             lambda: driver("append", accounts=ACCOUNTS, batch=100, events=events),
+        "the same, nothing prepared":
+            lambda: driver("append", accounts=ACCOUNTS, batch=100, events=events, prepared=0),
         "append, 10000 accounts, batches of 1000":
             lambda: driver("append", accounts=ACCOUNTS, batch=1000, events=events),
         "seal what was appended": lambda: driver("seal"),

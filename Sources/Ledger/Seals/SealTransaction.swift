@@ -60,14 +60,14 @@ struct SealTransaction {
     private func lockCheckpoints(_ candidates: [SealCandidate]) throws -> Locked {
         let fresh = candidates.filter { $0.checkpoint == nil }.map(\.account)
         if !fresh.isEmpty {
-            _ = try session.execute(
+            _ = try session.executePrepared(
                 """
                 INSERT INTO seal_checkpoints (account_id) SELECT unnest(\(fresh))
                 ON CONFLICT DO NOTHING
                 """
             )
         }
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT account_id, clock_timestamp() AS clock FROM seal_checkpoints
             WHERE account_id = ANY(\(candidates.map(\.account)))
@@ -85,7 +85,7 @@ struct SealTransaction {
     }
 
     private func readLastSeals(_ accounts: [AccountID]) throws -> [LastSeal] {
-        try session.execute(
+        try session.executePrepared(
             """
             SELECT batch.account_id, last.last_version, last.hash
             FROM unnest(\(accounts)) AS batch (account_id)
@@ -106,7 +106,7 @@ struct SealTransaction {
 
     private func readEvents(into streams: inout [Stream]) throws {
         guard !streams.isEmpty else { return }
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT batch.place, \(SealedEvent.columns)
             FROM unnest(\(Array(streams.indices)), \(streams.map(\.account)),
@@ -143,7 +143,7 @@ struct SealTransaction {
         guard !whole.isEmpty else { return sweep }
         let seals = whole.flatMap { Self.seals(of: $0, at: instant) }
         // A conflict here would be a fault to be seen: the lock and the last seal exclude it.
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO seals (account_id, first_version, last_version, event_count, format,
                 previous_hash, hash, fingerprints, sealed_at)
@@ -153,7 +153,7 @@ struct SealTransaction {
                 \(seals.map { Bytea($0.fingerprints) }), \(seals.map(\.sealedAt)))
             """
         )
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             UPDATE seal_checkpoints SET version = batch.version
             FROM unnest(\(whole.map(\.account)), \(whole.map(\.end)))
