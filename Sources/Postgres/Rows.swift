@@ -76,8 +76,9 @@ package struct Row {
 /// Owns one result of libpq and clears it when the last row is gone.
 final class ResultOwner {
     private let pointer: OpaquePointer
-    /// Columns by name; -1 for a name that several columns have.
-    private lazy var positions: [String: Int32] = columnPositions()
+    private lazy var names = columnNames()
+    /// Where the next column is looked for first: rows are mostly read in the order of columns.
+    private var guess = 0
 
     /// Takes over a result that is not an error.
     init(_ pointer: OpaquePointer) {
@@ -93,11 +94,19 @@ final class ResultOwner {
     var affectedCount: Int { Int(String(cString: PQcmdTuples(pointer))) ?? 0 }
 
     func position(of column: String) throws(PostgresError) -> Int32 {
-        if let position = positions[column], position >= 0 { return position }
-        let reason = positions[column] == nil ? "no such column" : "several columns of this name"
-        var failure = PostgresError(.decoding, reason)
-        failure.column = column
-        throw failure
+        if guess < names.count, names[guess].isUnique, names[guess].name == column {
+            defer { guess = guess + 1 == names.count ? 0 : guess + 1 }
+            return Int32(guess)
+        }
+        let position = names.firstIndex { $0.name == column }
+        guard let position, names[position].isUnique else {
+            let reason = position == nil ? "no such column" : "several columns of this name"
+            var failure = PostgresError(.decoding, reason)
+            failure.column = column
+            throw failure
+        }
+        guess = position + 1 == names.count ? 0 : position + 1
+        return Int32(position)
     }
 
     func typeOID(at column: Int32) -> UInt32 { PQftype(pointer, column) }
@@ -115,12 +124,8 @@ final class ResultOwner {
         return try Value(decoding: bytes.bytes)
     }
 
-    private func columnPositions() -> [String: Int32] {
-        var positions: [String: Int32] = [:]
-        for column in 0..<PQnfields(pointer) {
-            let name = String(cString: PQfname(pointer, column))
-            positions[name] = positions[name] == nil ? column : -1
-        }
-        return positions
+    private func columnNames() -> [(name: String, isUnique: Bool)] {
+        let names = (0..<PQnfields(pointer)).map { String(cString: PQfname(pointer, $0)) }
+        return names.map { name in (name, names.count { $0 == name } == 1) }
     }
 }
