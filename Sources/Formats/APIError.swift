@@ -64,11 +64,27 @@ package struct CreditShortage: Hashable, Sendable {
     package let needed: Pico
     /// What ran out: `balance`, or a cap such as `key_cap_day`.
     package let limitedBy: String
+    /// The cap's own figures, where it is a cap.
+    package let cap: Cap?
 
-    package init(balance: Pico, held: Pico, needed: Pico, limitedBy: String) {
+    /// A window of a spend cap.
+    package struct Cap: Hashable, Sendable {
+        package let limit: Pico
+        package let spent: Pico
+        package let held: Pico
+
+        package init(limit: Pico, spent: Pico, held: Pico) {
+            self.limit = limit
+            self.spent = spent
+            self.held = held
+        }
+    }
+
+    package init(balance: Pico, held: Pico, needed: Pico, limitedBy: String, cap: Cap? = nil) {
         self.balance = balance
         self.held = held
         self.needed = needed
         self.limitedBy = limitedBy
+        self.cap = cap
     }
 }

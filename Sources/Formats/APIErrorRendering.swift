@@ -142,6 +142,15 @@ extension APIError {
         body.append(json: shortage?.needed.description)
         body.append(raw: #","limited_by":"#)
         body.append(json: limit)
+        if let cap = shortage?.cap {
+            body.append(raw: #","cap":{"limit":"#)
+            body.append(json: cap.limit.description)
+            body.append(raw: #","spent":"#)
+            body.append(json: cap.spent.description)
+            body.append(raw: #","held":"#)
+            body.append(json: cap.held.description)
+            body.append(raw: "}")
+        }
         body.append(raw: "}")
     }
 }

@@ -162,22 +162,22 @@ struct CallLife {
                     model: call.facts.model,
                     bounds: quoteRequest,
                     shortCredit: services.configuration.policy.shortCredit,
-                    waitMax: services.configuration.limits.creditWait
+                    waitMax: services.configuration.limits.creditWait,
+                    caps: caller.key.caps
                 ),
                 at: services.now()
             )
         } catch {
             throw APIError(error, in: caller.account.currency)
         }
-        let admittedAt = services.now()
         let admitted = AdmittedCall(
             arrival: arrival,
             caller: caller,
             call: call,
             routed: routed,
             admission: admission,
-            event: callLoop.identifiers.next(at: admittedAt),
-            admittedAt: admittedAt,
+            event: callLoop.identifiers.next(at: admission.admittedAt),
+            admittedAt: admission.admittedAt,
             startedAt: callLoop.loop.now
         )
         do {
@@ -261,7 +261,9 @@ struct CallLife {
     }
 
     private func deliver(_ answer: RelayedAnswer, _ admitted: AdmittedCall, _ usage: Usage) {
-        Delivery(exchange: exchange, admitted: admitted).send(answer.lastBytes, charged: usage)
+        Delivery(exchange: exchange, admitted: admitted) {
+            services.escrow.balance(admitted.caller.account.id)
+        }.send(answer.lastBytes, charged: usage)
     }
 
     private func refuse(_ error: APIError) {

@@ -8,6 +8,8 @@ import Schema
 struct Delivery {
     let exchange: HTTPExchange
     let admitted: AdmittedCall
+    /// The account's balance as this instance knows it after the call; nil when it does not.
+    let balance: () -> Pico?
 
     func send(_ lastBytes: RelayedAnswer.LastBytes, charged usage: Usage) {
         guard !exchange.isClientGone else { return }
@@ -16,7 +18,10 @@ struct Delivery {
             case .whole(let status, let upstreamFields, let body):
                 var fields = HTTPFields(upstreamFields)
                 admitted.describe(in: &fields)
-                fields.append("x-farebox-cost", cost(of: usage))
+                fields.append("x-farebox-cost", text(usage.charge))
+                if let balance = balance() {
+                    fields.append("x-farebox-balance", text(balance))
+                }
                 try exchange.respond(status: status, fields: fields, body: body)
             case .rest(let bytes):
                 if !exchange.hasBegun {
@@ -36,8 +41,8 @@ struct Delivery {
         }
     }
 
-    private func cost(of usage: Usage) -> String {
-        usage.charge.decimal(fractionDigitsMin: admitted.caller.account.currency.exponent)
+    private func text(_ amount: Pico) -> String {
+        amount.decimal(fractionDigitsMin: admitted.caller.account.currency.exponent)
     }
 }
 

@@ -6,6 +6,10 @@ import Schema
 /// An account's figures by its slug, read from PostgreSQL.
 package typealias AccountFigures = @Sendable (String) async throws -> HeadSummary
 
+/// The figures of the caps among scopes of an account, at an instant, read from PostgreSQL.
+package typealias CapReader =
+    @Sendable ([CapScope], AccountID, Instant) async throws -> [CapFigures]
+
 /// What all loops of an instance share.
 package struct GatewayServices: Sendable {
     package let configuration: GatewayConfiguration
@@ -15,6 +19,7 @@ package struct GatewayServices: Sendable {
     package let settlement: Settlement
     package let escrow: Escrow
     package let accounts: AccountFigures
+    package let caps: CapReader
     package let readiness: InstanceReadiness
     package let metrics: GatewayMetrics
     package let log: Log
@@ -29,6 +34,7 @@ package struct GatewayServices: Sendable {
         settlement: Settlement,
         escrow: Escrow,
         accounts: @escaping AccountFigures,
+        caps: @escaping CapReader,
         readiness: InstanceReadiness,
         metrics: GatewayMetrics,
         log: Log,
@@ -41,6 +47,7 @@ package struct GatewayServices: Sendable {
         self.settlement = settlement
         self.escrow = escrow
         self.accounts = accounts
+        self.caps = caps
         self.readiness = readiness
         self.metrics = metrics
         self.log = log

@@ -89,8 +89,14 @@ struct InformationRoutes {
 
     private func credits(of caller: Caller) async throws(APIError) -> String {
         let head: HeadSummary
+        let caps: [CapFigures]
         do {
             head = try await services.accounts(caller.account.slug)
+            caps = try await services.caps(
+                caller.key.caps.map(\.scope),
+                caller.account.id,
+                services.now()
+            )
         } catch {
             throw APIError(
                 .unavailable(retryAfterSeconds: 1),
@@ -111,7 +117,27 @@ struct InformationRoutes {
             "\"\(name)\":\"\(amount.decimal(fractionDigitsMin: digits))\""
         }
         return "{\"currency\":\"\(caller.account.currency)\","
-            + amounts.joined(separator: ",") + ",\"caps\":[]}"
+            + amounts.joined(separator: ",")
+            + ",\"caps\":[\(caps.flatMap { windows(of: $0, digits) }.joined(separator: ","))]}"
+    }
+
+    /// Each window of a cap as the database has it, what is set aside for running calls included.
+    private func windows(of cap: CapFigures, _ digits: Int) -> [String] {
+        cap.windows.map { window in
+            let amounts = [
+                ("limit", window.limit), ("spent", window.spent), ("held", window.escrowed),
+                ("available", window.free.clampedToZero),
+            ].map { "\"\($0)\":\"\($1.decimal(fractionDigitsMin: digits))\"" }
+            let start: Instant? =
+                switch window.period {
+                case .day: cap.dayStartsAt
+                case .month: cap.monthStartsAt
+                case .total: nil
+                }
+            return "{\"scope\":\"\(cap.scope.kind)\",\"period\":\"\(window.period.rawValue)\","
+                + amounts.joined(separator: ",")
+                + ",\"since\":\(start.map { "\"\($0)\"" } ?? "null")}"
+        }
     }
 
     // MARK: health

@@ -2,6 +2,7 @@ import Billing
 import Curl
 import Formats
 import HTTPServer
+import Ledger
 import Schema
 
 // What the modules below say, in the terms of the API that the caller speaks.
@@ -58,7 +59,14 @@ extension CreditShortage {
             balance: figures.balance,
             held: figures.held,
             needed: figures.needed,
-            limitedBy: "balance"
+            limitedBy: figures.cap?.name ?? "balance",
+            cap: figures.cap.map { shortage in
+                Cap(
+                    limit: shortage.window.limit,
+                    spent: shortage.window.spent,
+                    held: shortage.window.escrowed
+                )
+            }
         )
     }
 }

@@ -20,6 +20,7 @@ package struct APIKeys: Sendable {
         package var expiresAt: Instant?
         /// The most output tokens of a call; above zero.
         package var outputTokensMax: Int64?
+        package var limits = SpendLimits.none
 
         package init(account: String) {
             self.account = account
@@ -61,6 +62,8 @@ package struct APIKeys: Sendable {
                 ON CONFLICT (account_id, key_id) DO NOTHING
                 """
             )
+            try SpendCapChange(session, account.id, .key(id))
+                .apply(SpendLimitChanges(creation.limits), isNew: true)
             return try KeySummary.read(id, session)
         }
         return (key, secret)
@@ -82,6 +85,18 @@ package struct APIKeys: Sendable {
     /// One key; throws `.notFound`.
     package func show(_ key: KeyID) async throws(LedgerError) -> KeySummary {
         try await database.ledgerRead { session in try KeySummary.read(key, session) }
+    }
+
+    /// Changes what a key may spend; a lower limit only stops calls that are not admitted yet.
+    package func limit(
+        _ key: KeyID,
+        _ changes: SpendLimitChanges
+    ) async throws(LedgerError) -> KeySummary {
+        try await database.ledgerCommand { session in
+            let found = try KeySummary.read(key, session)
+            try SpendCapChange(session, found.account, .key(key)).apply(changes)
+            return try KeySummary.read(key, session)
+        }
     }
 
     /// Ends a key for good; repeating it keeps the first instant.
@@ -111,12 +126,17 @@ package struct KeySummary: Hashable, Sendable {
     package let models: [String]?
     package let expiresAt: Instant?
     package let outputTokensMax: Int64?
+    package let limits: SpendLimits
+    package let currency: Currency
     package let createdAt: Instant
     package let revokedAt: Instant?
 
     static let query: SQL = """
-        SELECT api_keys.*, accounts.slug AS account_slug, projects.slug AS project_slug
+        SELECT api_keys.*, accounts.slug AS account_slug, accounts.currency,
+            projects.slug AS project_slug, day_limit, month_limit, total_limit
         FROM api_keys JOIN accounts USING (account_id) JOIN projects USING (account_id, project_id)
+            LEFT JOIN spend_caps ON spend_caps.account_id = api_keys.account_id
+                AND scope_id = api_keys.key_id
         """
 
     init(_ row: Row) throws(PostgresError) {
@@ -129,6 +149,8 @@ package struct KeySummary: Hashable, Sendable {
         models = try row.get("models")
         expiresAt = try row.get("expires_at")
         outputTokensMax = try row.get("max_output_tokens")
+        limits = try SpendLimits(row)
+        currency = try row.get("currency")
         createdAt = try row.get("created_at")
         revokedAt = try row.get("revoked_at")
     }

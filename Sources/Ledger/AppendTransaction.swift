@@ -42,6 +42,7 @@ struct AppendTransaction {
         }
         try EventColumns(append.placed, currencies: locked.currencies).insert(into: session)
         try writeHeads(append)
+        try AppendSpend(session).count(append.placed, cappedAccounts: locked.cappedAccounts)
         try writeLeases(append)
         try writeParked(append.parked)
         return outcomes
@@ -50,6 +51,8 @@ struct AppendTransaction {
     private struct LockedHeads {
         var heads: [AccountID: HeadSummary] = [:]
         var currencies: [AccountID: Currency] = [:]
+        /// Those of which a key or a project has a cap.
+        var cappedAccounts: Set<AccountID> = []
         var clock = Instant(microseconds: 0)
     }
 
@@ -57,7 +60,8 @@ struct AppendTransaction {
     private func lockHeads(_ accounts: [AccountID]) throws -> LockedHeads {
         let rows = try session.executePrepared(
             """
-            SELECT \(HeadSummary.columns), accounts.currency, clock_timestamp() AS clock
+            SELECT \(HeadSummary.columns), account_heads.has_caps, accounts.currency,
+                clock_timestamp() AS clock
             FROM account_heads JOIN accounts USING (account_id)
             WHERE account_id = ANY(\(accounts))
             ORDER BY account_id
@@ -70,6 +74,7 @@ struct AppendTransaction {
             let account = try row.get("account_id", as: AccountID.self)
             locked.heads[account] = try HeadSummary(row)
             locked.currencies[account] = try row.get("currency")
+            if try row.get("has_caps") { locked.cappedAccounts.insert(account) }
             locked.clock = try row.get("clock")
         }
         return locked

@@ -21,7 +21,7 @@ package struct Directory: Sendable {
             return try await database.transaction(.repeatableRead) { session in
                 DirectorySnapshot(
                     accounts: try readAccounts(session),
-                    keys: KeyTable(try readKeys(session))
+                    keys: KeyTable(try readKeys(session, caps: try readCaps(session)))
                 )
             }
         } catch {
@@ -52,7 +52,22 @@ package struct Directory: Sendable {
         return accounts
     }
 
-    private func readKeys(_ session: Session) throws -> [KeyTable.Entry] {
+    private func readCaps(_ session: Session) throws -> [Identifier<CapScope>: SpendLimits] {
+        let rows = try session.execute(
+            "SELECT scope_id, day_limit, month_limit, total_limit FROM spend_caps"
+        )
+        var caps: [Identifier<CapScope>: SpendLimits] = [:]
+        for row in rows {
+            let limits = try SpendLimits(row)
+            if limits != .none { caps[try row.get("scope_id")] = limits }
+        }
+        return caps
+    }
+
+    private func readKeys(
+        _ session: Session,
+        caps: [Identifier<CapScope>: SpendLimits]
+    ) throws -> [KeyTable.Entry] {
         let count = try session.execute(
             "SELECT count(*) AS count FROM api_keys WHERE revoked_at IS NULL"
         ).single().get("count", as: Int.self)
@@ -72,13 +87,18 @@ package struct Directory: Sendable {
                 """
             )
             for row in rows {
+                let id = try row.get("key_id", as: KeyID.self)
+                let project = try row.get("project_id", as: ProjectID.self)
                 let key = DirectorySnapshot.Key(
-                    id: try row.get("key_id"),
+                    id: id,
                     account: try row.get("account_id"),
-                    project: try row.get("project_id"),
+                    project: project,
                     expiresAt: try row.get("expires_at"),
                     models: try row.get("models"),
-                    outputTokensMax: try row.get("max_output_tokens")
+                    outputTokensMax: try row.get("max_output_tokens"),
+                    caps: [CapScope.key(id), .project(project)].compactMap { scope in
+                        caps[scope.id].map { SpendCap(scope, $0) }
+                    }
                 )
                 entries.append((hash: try row.get("secret_hash"), key: key))
                 last = (key.account, key.id)

@@ -23,6 +23,8 @@ package struct DirectorySnapshot: Sendable {
         /// Globs of the models that it may use; nil is all.
         package let models: [String]?
         package let outputTokensMax: Int64?
+        /// The caps that its calls count for: its own and its project's, where they have any.
+        package let caps: [SpendCap]
     }
 
     package let accounts: [AccountID: Account]

@@ -32,8 +32,20 @@ package final class Escrow: Sendable {
     // MARK: Holding
 
     /// Holds `want` at once when the lease can cover all of it: the way of nearly every call.
-    package func tryHold(_ account: AccountID, want: Pico) -> EscrowHold? {
-        shard(account).tryHold(account, want: want, now: .now)
+    package func tryHold(
+        _ account: AccountID,
+        want: Pico,
+        caps: [SpendCap] = [],
+        admittedAt: Instant = Instant(microseconds: 0)
+    ) -> EscrowHold? {
+        let request = EscrowRequest(
+            account,
+            want: want,
+            least: want,
+            caps: caps,
+            admittedAt: admittedAt
+        )
+        return shard(account).tryHold(request, now: .now)
     }
 
     /// Holds what is wanted, or when credit runs short at least the least of it, waiting for the
@@ -45,7 +57,7 @@ package final class Escrow: Sendable {
         let now = Moment.now
         let account = request.account
         let shard = shard(account)
-        if let hold = shard.tryHold(account, want: request.want, now: now) { return hold }
+        if let hold = shard.tryHold(request, now: now) { return hold }
         let waiter = waiters.add(1, ordering: .relaxed).newValue
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: EscrowShard.Continuation) in
@@ -103,6 +115,15 @@ package final class Escrow: Sendable {
     /// What this instance holds of an account.
     package func holdings(_ account: AccountID) -> EscrowHoldings {
         shard(account).read(account, \.holdings) ?? EscrowHoldings()
+    }
+
+    /// The balance as this instance knows it: the database's last word, less all that was charged
+    /// here since; nil before the first word.
+    ///
+    /// What other instances have charged meanwhile is not in it. What was on its way to the
+    /// database when it spoke may be counted twice until it speaks again: it errs downwards.
+    package func balance(_ account: AccountID) -> Pico? {
+        shard(account).read(account, \.balance) ?? nil
     }
 
     /// What this instance holds of all accounts.

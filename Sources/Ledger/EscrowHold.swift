@@ -21,21 +21,34 @@ package struct EscrowRequest: Hashable, Sendable {
     package var least: Pico
     /// How long it may wait; nil for the settings' default.
     package var waitMax: Duration?
+    /// The caps that apply to it: it takes from each of them as well, or from nothing.
+    package var caps: [SpendCap]
+    /// Decides the windows of the caps; recorded on the call's usage event.
+    package var admittedAt: Instant
 
-    package init(_ account: AccountID, want: Pico, least: Pico, waitMax: Duration? = nil) {
+    package init(
+        _ account: AccountID,
+        want: Pico,
+        least: Pico,
+        waitMax: Duration? = nil,
+        caps: [SpendCap] = [],
+        admittedAt: Instant = Instant(microseconds: 0)
+    ) {
         self.account = account
         self.want = want
         self.least = least
         self.waitMax = waitMax
+        self.caps = caps
+        self.admittedAt = admittedAt
     }
 }
 
 /// Why a call was not admitted, with the figures that show it.
 package struct EscrowRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Reason: Hashable, Sendable {
-        /// The balance itself cannot cover the call, even with nothing running (402).
+        /// The balance or a cap cannot cover the call, even with nothing running (402).
         case insufficient
-        /// The balance could, but running calls or other leases have the money now (429).
+        /// They could, but running calls or other leases have the money now (429).
         case tiedUp(retryAfter: Duration)
         /// The lease cannot cover the call, and the database does not answer or may not be asked.
         case unavailable
@@ -52,16 +65,26 @@ package struct EscrowRefusal: Error, Hashable, Sendable, CustomStringConvertible
     package let held: Pico
     /// The least that the call needs.
     package let needed: Pico
+    /// The cap that ran out; nil when it is the balance.
+    package let cap: CapShortage?
 
-    package init(_ reason: Reason, balance: Pico, held: Pico, needed: Pico) {
+    package init(
+        _ reason: Reason,
+        balance: Pico,
+        held: Pico,
+        needed: Pico,
+        cap: CapShortage? = nil
+    ) {
         self.reason = reason
         self.balance = balance
         self.held = held
         self.needed = needed
+        self.cap = cap
     }
 
     package var description: String {
         "\(reason): balance \(balance), held \(held), needed \(needed)"
+            + (cap.map { ", limited by \($0.name)" } ?? "")
     }
 }
 

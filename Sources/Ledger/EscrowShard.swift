@@ -30,22 +30,25 @@ final class EscrowShard: Sendable {
         self.send = send
     }
 
-    func tryHold(
-        _ account: AccountID,
-        want: Pico,
-        now: ContinuousClock.Instant
-    ) -> EscrowHold? {
+    func tryHold(_ request: EscrowRequest, now: ContinuousClock.Instant) -> EscrowHold? {
+        let account = request.account
         let (hold, effects) = state.withLock { state -> (EscrowHold?, Effects?) in
             guard let tenure = state.tenure else { return (nil, nil) }
             guard let index = state.books.index(forKey: account) else {
                 // Only a hold of zero needs nothing that must be there already.
-                guard want <= .zero else { return (nil, nil) }
+                guard request.want <= .zero else { return (nil, nil) }
                 var book = freshBook(account)
-                let hold = book.tryHold(want, now: now, tenure: tenure)
+                let hold = book.tryHold(.zero, now: now, tenure: tenure)
                 state.books[account] = book
                 return (hold, nil)
             }
-            let hold = state.books.values[index].tryHold(want, now: now, tenure: tenure)
+            let hold = state.books.values[index].tryHold(
+                request.want,
+                caps: request.caps,
+                at: request.admittedAt,
+                now: now,
+                tenure: tenure
+            )
             guard hold != nil, state.books.values[index].wantsMore(now: now) else {
                 return (hold, nil)
             }
@@ -82,6 +85,8 @@ final class EscrowShard: Sendable {
                 waiter,
                 want: request.want,
                 least: request.least,
+                caps: request.caps,
+                at: request.admittedAt,
                 deadline: deadline,
                 now: now,
                 tenure: tenure

@@ -83,8 +83,11 @@ package struct AcquireRequest: Hashable, Sendable {
     package let opSequence: Int64
     /// At least `least`.
     package let want: Pico
-    /// Above zero: less than this is of no use and is not granted.
+    /// Above zero, or with needs under caps zero like `want`: less than this is of no use and is
+    /// not granted.
     package let least: Pico
+    /// What is asked for besides, for calls under caps.
+    package let capped: [CappedNeed]
 
     package init(
         identity: InstanceIdentity,
@@ -92,7 +95,8 @@ package struct AcquireRequest: Hashable, Sendable {
         lease: LeaseID,
         opSequence: Int64,
         want: Pico,
-        least: Pico
+        least: Pico,
+        capped: [CappedNeed] = []
     ) {
         self.identity = identity
         self.account = account
@@ -100,6 +104,7 @@ package struct AcquireRequest: Hashable, Sendable {
         self.opSequence = opSequence
         self.want = want
         self.least = least
+        self.capped = capped
     }
 }
 
@@ -110,11 +115,19 @@ package struct AcquireReply: Hashable, Sendable {
     package let head: HeadSummary
     /// The lease is closed and gives nothing any more: open another.
     package let isLeaseClosed: Bool
+    /// Each day of a cap that was asked for.
+    package let caps: [CapGrant]
 
-    package init(granted: Pico, head: HeadSummary, isLeaseClosed: Bool) {
+    package init(
+        granted: Pico,
+        head: HeadSummary,
+        isLeaseClosed: Bool,
+        caps: [CapGrant] = []
+    ) {
         self.granted = granted
         self.head = head
         self.isLeaseClosed = isLeaseClosed
+        self.caps = caps
     }
 }
 
@@ -129,6 +142,8 @@ package struct GiveBackRequest: Hashable, Sendable {
     ///
     /// Only for a lease without open holds and with all its events appended.
     package let closes: Bool
+    /// What of caps goes back too; what is left of them goes back with a lease that closes.
+    package let caps: [CapReturn]
 
     package init(
         identity: InstanceIdentity,
@@ -136,7 +151,8 @@ package struct GiveBackRequest: Hashable, Sendable {
         lease: LeaseID,
         opSequence: Int64,
         amount: Pico,
-        closes: Bool
+        closes: Bool,
+        caps: [CapReturn] = []
     ) {
         self.identity = identity
         self.account = account
@@ -144,6 +160,7 @@ package struct GiveBackRequest: Hashable, Sendable {
         self.opSequence = opSequence
         self.amount = amount
         self.closes = closes
+        self.caps = caps
     }
 }
 

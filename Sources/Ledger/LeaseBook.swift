@@ -13,6 +13,7 @@ package struct LeaseBook: Sendable {
     let settings: EscrowSettings
 
     var lease: Lease?
+    var caps = CapBook()
     /// Leases that the database closed or that were given up, until their charges are appended.
     var retired: [LeaseID: RetiredLease] = [:]
     var holds: [UInt64: Hold] = [:]
@@ -23,6 +24,8 @@ package struct LeaseBook: Sendable {
     /// The account as the database last said it was.
     private(set) var head: HeadSummary?
     private(set) var headAt: Moment?
+    /// Charged here and not known to be in the head's balance.
+    private var chargedSinceHead = Pico.zero
 
     /// No acquire for the time being: the pace of one account.
     var acquiresFrom: Moment?
@@ -69,24 +72,30 @@ package struct LeaseBook: Sendable {
     struct Hold: Sendable {
         let lease: LeaseID?
         var amount: Pico
+        let caps: [CapBook.Place]
     }
 }
 
 // MARK: - The life of a hold
 
 extension LeaseBook {
-    /// Holds all of `want` from what the lease has free, at once or not at all.
+    /// Holds all of `want` from what the lease and every cap have free, at once or not at all.
     ///
-    /// Nil as well while others wait, and while the account may not spend.
+    /// Nil as well while others wait for the same money, and while the account may not spend.
     package mutating func tryHold(
         _ want: Pico,
+        caps: [SpendCap] = [],
+        at instant: Instant = Instant(microseconds: 0),
         now: Moment,
         tenure: EscrowTenure
     ) -> EscrowHold? {
-        guard queue.isEmpty, tenure.admits(at: now) else { return nil }
+        if !caps.isEmpty { self.caps.adopt(caps) }
+        guard !queue.blocks(caps), tenure.admits(at: now) else { return nil }
         if want <= .zero { return isBarred(at: now) ? nil : open(.zero, on: nil) }
-        guard !isBlocked, want <= spendable(tenure) else { return nil }
-        return take(want, now: now)
+        guard !isBlocked, want <= spendable(tenure),
+            want <= self.caps.available(caps, at: instant)
+        else { return nil }
+        return take(want, of: caps, at: instant, now: now)
     }
 
     /// Raises a hold to `amount` from what the lease has free; nil when that is not enough.
@@ -100,8 +109,9 @@ extension LeaseBook {
             let current = holds[hold.serial], current.lease == lease?.id, current.lease != nil
         else { return nil }
         let growth = (amount - current.amount).clampedToZero
-        guard growth <= spendable(tenure) else { return nil }
+        guard growth <= spendable(tenure), growth <= caps.growth(current.caps) else { return nil }
         lease?.held += growth
+        caps.grow(current.caps, by: growth)
         holds[hold.serial]?.amount += growth
         noteUse(of: growth, now: now)
         return EscrowHold(
@@ -123,6 +133,8 @@ extension LeaseBook {
         guard let id = ended.lease else { return [] }
         let charge = min(charge.clampedToZero, ended.amount)
         usedAt = now
+        chargedSinceHead += charge
+        caps.settle(ended.caps, held: ended.amount, charge: charge, now: now)
         if lease?.id == id {
             lease?.held -= ended.amount
             lease?.settled += charge
@@ -154,17 +166,28 @@ extension LeaseBook {
         return advance(now: now, tenure: tenure)
     }
 
-    /// Takes from the lease what was found to be there.
-    mutating func take(_ amount: Pico, now: Moment) -> EscrowHold? {
+    /// Takes from the lease and from the caps what was found to be there.
+    mutating func take(
+        _ amount: Pico,
+        of caps: [SpendCap],
+        at instant: Instant,
+        now: Moment
+    ) -> EscrowHold? {
         guard let id = lease?.id else { return nil }
         lease?.held += amount
         noteUse(of: amount, now: now)
-        return open(amount, on: id)
+        let places =
+            caps.isEmpty ? [] : self.caps.take(amount, of: caps, at: instant, now: now)
+        return open(amount, on: id, places)
     }
 
-    mutating func open(_ amount: Pico, on id: LeaseID?) -> EscrowHold {
+    mutating func open(
+        _ amount: Pico,
+        on id: LeaseID?,
+        _ places: [CapBook.Place] = []
+    ) -> EscrowHold {
         serials &+= 1
-        holds[serials] = Hold(lease: id, amount: amount)
+        holds[serials] = Hold(lease: id, amount: amount, caps: places)
         return EscrowHold(account: account, lease: id, amount: amount, serial: serials)
     }
 
@@ -186,6 +209,9 @@ extension LeaseBook {
         for lease in retired.values { holdings.held += lease.held }
         return holdings
     }
+
+    /// The balance by the database's last word and the charges made here; nil before it spoke.
+    package var balance: Pico? { head.map { $0.balance - chargedSinceHead } }
 
     /// An open lease as its holder counts it.
     package typealias Figures = (lease: LeaseID, granted: Pico, settled: Pico, available: Pico)
@@ -236,13 +262,18 @@ extension LeaseBook {
     /// Whether the book has given up all that it had.
     package var isClosed: Bool { lease == nil && operation == nil && holds.isEmpty }
 
-    func refusal(_ reason: EscrowRefusal.Reason, needing needed: Pico) -> EscrowRefusal {
+    func refusal(
+        _ reason: EscrowRefusal.Reason,
+        needing needed: Pico,
+        cap: CapShortage? = nil
+    ) -> EscrowRefusal {
         guard let head else {
             return EscrowRefusal(
                 reason,
                 balance: .zero,
                 held: holdings.held,
-                needed: needed
+                needed: needed,
+                cap: cap
             )
         }
         let own = holdings
@@ -251,7 +282,8 @@ extension LeaseBook {
             reason,
             balance: head.balance,
             held: own.held + elsewhere,
-            needed: needed
+            needed: needed,
+            cap: cap
         )
     }
 }
@@ -268,6 +300,7 @@ extension LeaseBook {
     mutating func note(_ head: HeadSummary, now: Moment) {
         self.head = head
         headAt = now
+        chargedSinceHead = unshipped
     }
 
     mutating func openLease(_ tenure: EscrowTenure) -> Lease {
@@ -285,6 +318,7 @@ extension LeaseBook {
     mutating func retireLease() {
         guard let lease else { return }
         self.lease = nil
+        caps.close()
         demand = LeaseBookDemand()
         retired[lease.id] = RetiredLease(held: lease.held, unshipped: lease.unshipped)
         forgetRetired(lease.id)

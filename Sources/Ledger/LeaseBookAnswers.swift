@@ -18,6 +18,7 @@ extension LeaseBook {
             note(reply.head, now: now)
             lease?.nextSequence += 1
             lease?.granted += reply.granted
+            for grant in reply.caps { caps.note(grant, now: now) }
             lease?.lapses = operation.lapses
             if reply.isLeaseClosed {
                 retireLease()

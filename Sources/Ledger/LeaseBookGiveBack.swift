@@ -18,9 +18,25 @@ extension LeaseBook {
         let idle = demand.idle(available: lease.available, keepMax: keepMax)
         let isLarge = idle.units * 4 >= (lease.granted - lease.settled).units
         let isDue = gaveBackAt.map { now - $0 >= settings.giveBackInterval } ?? true
-        guard idle > .zero, isLarge || isDue else { return }
-        gaveBackAt = now
-        beginGiveBack(idle, closes: false, tenure: tenure, into: &actions)
+        let returns = caps.takeReturns(.idle, now: now, settings: settings)
+        let amount = isLarge || isDue ? idle : .zero
+        guard amount > .zero || !returns.isEmpty else { return }
+        if amount > .zero { gaveBackAt = now }
+        beginGiveBack(amount, caps: returns, closes: false, tenure: tenure, into: &actions)
+    }
+
+    /// Gives back a surplus of caps alone; false when there is none.
+    mutating func returnCaps(
+        _ surplus: CapBook.Surplus,
+        now: Moment,
+        tenure: EscrowTenure,
+        into actions: inout [LeaseAction]
+    ) -> Bool {
+        guard lease != nil, !isPaused(at: now) else { return false }
+        let returns = caps.takeReturns(surplus, now: now, settings: settings)
+        guard !returns.isEmpty else { return false }
+        beginGiveBack(.zero, caps: returns, closes: false, tenure: tenure, into: &actions)
+        return true
     }
 
     mutating func drain(
@@ -41,6 +57,7 @@ extension LeaseBook {
     /// Lowers the own figure first: from here on the amount is the database's.
     private mutating func beginGiveBack(
         _ amount: Pico,
+        caps returns: [CapReturn] = [],
         closes: Bool,
         tenure: EscrowTenure,
         into actions: inout [LeaseAction]
@@ -48,13 +65,15 @@ extension LeaseBook {
         guard let lease else { return }
         self.lease?.granted -= amount
         demand.gaveBack(amount)
+        if closes { caps.close() }
         let request = GiveBackRequest(
             identity: tenure.identity,
             account: account,
             lease: lease.id,
             opSequence: lease.nextSequence,
             amount: amount,
-            closes: closes
+            closes: closes,
+            caps: returns
         )
         begin(.giveBack(request), tenure: tenure, into: &actions)
     }

@@ -44,7 +44,10 @@ extension LeaseBook {
         var actions: [LeaseAction] = []
         if operation == nil, queue.isEmpty, tenure.admits(at: now) {
             giveBackIdle(now: now, tenure: tenure, into: &actions)
+        } else if operation == nil, tenure.admits(at: now) {
+            _ = returnCaps(.scraps(starvedCaps()), now: now, tenure: tenure, into: &actions)
         }
+        caps.rotate(now: now, settings: settings)
         demand.rotate(
             available: lease?.available ?? .zero,
             at: now,
@@ -92,9 +95,23 @@ extension LeaseBook {
             actions.append(operation.action)
         } else if tenure.phase == .draining {
             drain(now: now, tenure: tenure, into: &actions)
-        } else if tenure.admits(at: now) {
+        } else if tenure.admits(at: now),
+            !returnCaps(.outdated, now: now, tenure: tenure, into: &actions)
+        {
             acquireMore(now: now, tenure: tenure, into: &actions)
         }
+    }
+
+    /// The caps whose leases here are too small for somebody who waits.
+    private func starvedCaps() -> Set<CapScope> {
+        var starved: Set<CapScope> = []
+        for waiter in queue.waiters where waiter.isShortOfCap {
+            for cap in waiter.caps {
+                let supply = caps.supply(cap.scope, at: waiter.admittedAt)?.available ?? .zero
+                if supply < waiter.least { starved.insert(cap.scope) }
+            }
+        }
+        return starved
     }
 
     private mutating func acquireMore(
@@ -106,8 +123,7 @@ extension LeaseBook {
         if queue.isEmpty {
             guard wantsMore(now: now) else { return }
             beginAcquire(
-                need: demand.holdRecent,
-                least: max(demand.holdRecent, Pico(1)),
+                AcquirePlan(want: demand.holdRecent, least: max(demand.holdRecent, Pico(1))),
                 isAhead: true,
                 now: now,
                 tenure: tenure,
@@ -121,11 +137,10 @@ extension LeaseBook {
             asking = queue.waiters
         }
         guard let target = asking.first else { return }
-        let available = lease?.available ?? .zero
-        let need = asking.reduce(Pico.zero) { $0 + $1.want } - available
+        var plan = AcquirePlan(asking, available: lease?.available ?? .zero, caps: caps)
+        plan.askAhead(of: &caps, now: now, settings: settings)
         beginAcquire(
-            need: need,
-            least: max(target.least - available, Pico(1)),
+            plan,
             isAhead: target.id == queue.first?.id,
             now: now,
             tenure: tenure,
@@ -141,31 +156,40 @@ extension LeaseBook {
         let mayPass = queue.mayPass(max: settings.passesMax)
         return queue.waiters.filter { waiter in
             if waiter.word != .answered { return true }
-            guard mayPass || waiter.id == queue.first?.id else { return false }
+            guard mayPass || waiter.id == queue.first?.id || waiter.isShortOfCap else {
+                return false
+            }
             let shortfall = waiter.least - available
-            return shortfall > .zero && shortfall <= free
+            let isHelped = waiter.caps.allSatisfy { cap in
+                let supply = caps.supply(cap.scope, at: waiter.admittedAt)?.available ?? .zero
+                return waiter.least - supply <= caps.free(cap.scope, at: waiter.admittedAt)
+            }
+            return isHelped && shortfall <= free && (shortfall > .zero || waiter.isShortOfCap)
         }
     }
 
     private mutating func beginAcquire(
-        need: Pico,
-        least: Pico,
+        _ plan: AcquirePlan,
         isAhead: Bool,
         now: Moment,
         tenure: EscrowTenure,
         into actions: inout [LeaseAction]
     ) {
-        demand.acquiring(max(need, least), at: now, growthInterval: settings.growthInterval)
+        var plan = plan
+        if plan.total > .zero {
+            demand.acquiring(plan.total, at: now, growthInterval: settings.growthInterval)
+        }
         let free = head?.available ?? .zero
-        let ahead = isAhead ? demand.ahead(free: free, divisor: settings.freeCreditDivisor) : .zero
+        if isAhead { plan.raise(to: demand.ahead(free: free, divisor: settings.freeCreditDivisor)) }
         let lease = lease ?? openLease(tenure)
         let request = AcquireRequest(
             identity: tenure.identity,
             account: account,
             lease: lease.id,
             opSequence: lease.nextSequence,
-            want: min(max(need, least, ahead), Pico.balanceMax),
-            least: least
+            want: min(plan.want, Pico.balanceMax),
+            least: plan.least,
+            capped: plan.capped
         )
         acquiresFrom = now + settings.acquireInterval
         begin(.acquire(request), tenure: tenure, into: &actions)

@@ -9,11 +9,15 @@ struct LeaseBookQueue: Sendable {
         let id: UInt64
         let want: Pico
         let least: Pico
+        let caps: [SpendCap]
+        let admittedAt: Instant
         let deadline: ContinuousClock.Instant
         /// Counts the waiters of the book, in order.
         let arrival: UInt64
         /// What the database has said since this one came.
         var word = Word.none
+        /// It is a cap that cannot cover it yet: it keeps nobody from the account's money.
+        var isShortOfCap = false
     }
 
     enum Word: Sendable {
@@ -35,15 +39,30 @@ struct LeaseBookQueue: Sendable {
 
     func mayPass(max passesMax: Int) -> Bool { passes < passesMax }
 
+    /// Whether a hold under these caps has to wait behind one that is here.
+    func blocks(_ caps: [SpendCap]) -> Bool {
+        waiters.contains { !$0.isShortOfCap || $0.shares(caps) }
+    }
+
     mutating func append(
         id: UInt64,
         want: Pico,
         least: Pico,
+        caps: [SpendCap],
+        admittedAt: Instant,
         deadline: ContinuousClock.Instant
     ) {
         arrivals += 1
         waiters.append(
-            Waiter(id: id, want: want, least: least, deadline: deadline, arrival: arrivals)
+            Waiter(
+                id: id,
+                want: want,
+                least: least,
+                caps: caps,
+                admittedAt: admittedAt,
+                deadline: deadline,
+                arrival: arrivals
+            )
         )
     }
 
@@ -56,22 +75,26 @@ struct LeaseBookQueue: Sendable {
 
     /// Lets go of those that depart, in order.
     ///
-    /// - Parameter decide: is told whether the waiter is the first of those that stay, and
-    ///   whether it may be served before that one; returns nil to let it stay.
+    /// - Parameter decide: is told whether the waiter is the first of those that stay and wait for
+    ///   the same money, and whether it may be served before that one; returns nil to let it stay.
+    /// - Parameter isShortOfCap: whether it is a cap that keeps a waiter that stays.
     mutating func sweep(
         _ decide: (_ waiter: Waiter, _ isFirst: Bool, _ mayPass: Bool) -> Departure?,
+        isShortOfCap: (Waiter) -> Bool,
         passesMax: Int
     ) {
         var staying: [Waiter] = []
         let formerFirst = waiters.first?.id
         var passed = passes
-        for waiter in waiters {
-            guard let departure = decide(waiter, staying.isEmpty, passed < passesMax) else {
+        for var waiter in waiters {
+            let isFirst = !staying.contains { !$0.isShortOfCap || $0.shares(waiter.caps) }
+            guard let departure = decide(waiter, isFirst, passed < passesMax) else {
                 if staying.isEmpty, waiter.id != formerFirst { passed = 0 }
+                waiter.isShortOfCap = isShortOfCap(waiter)
                 staying.append(waiter)
                 continue
             }
-            if departure == .served, !staying.isEmpty { passed += 1 }
+            if departure == .served, !isFirst { passed += 1 }
         }
         waiters = staying
         passes = staying.isEmpty ? 0 : passed
@@ -91,4 +114,11 @@ struct LeaseBookQueue: Sendable {
     }
 
     var earliestDeadline: ContinuousClock.Instant? { waiters.map(\.deadline).min() }
+}
+
+extension LeaseBookQueue.Waiter {
+    /// Whether it takes from one of these caps too.
+    func shares(_ caps: [SpendCap]) -> Bool {
+        self.caps.contains { own in caps.contains { $0.scope == own.scope } }
+    }
 }

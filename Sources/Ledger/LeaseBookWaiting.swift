@@ -7,6 +7,8 @@ extension LeaseBook {
         _ waiter: UInt64,
         want: Pico,
         least: Pico,
+        caps: [SpendCap] = [],
+        at instant: Instant = Instant(microseconds: 0),
         deadline: Moment,
         now: Moment,
         tenure: EscrowTenure
@@ -14,8 +16,15 @@ extension LeaseBook {
         if want <= .zero || queue.count >= settings.waitersMax {
             return [.resume(waiter, immediate(want, least: least, now: now, tenure: tenure))]
         }
-        let least = min(max(least, Pico(1)), want)
-        queue.append(id: waiter, want: want, least: least, deadline: deadline)
+        self.caps.adopt(caps)
+        queue.append(
+            id: waiter,
+            want: want,
+            least: min(max(least, Pico(1)), want),
+            caps: caps,
+            admittedAt: instant,
+            deadline: deadline
+        )
         return advance(now: now, tenure: tenure)
     }
 
@@ -75,15 +84,18 @@ extension LeaseBook {
                 case .wait:
                     return nil
                 case .take(let amount):
-                    guard let hold = take(amount, now: now) else { return nil }
+                    guard
+                        let hold = take(amount, of: waiter.caps, at: waiter.admittedAt, now: now)
+                    else { return nil }
                     actions.append(.resume(waiter.id, .success(hold)))
                     return .served
-                case .refuse(let reason):
-                    let refusal = refusal(reason, needing: waiter.least)
+                case .refuse(let reason, let cap):
+                    let refusal = refusal(reason, needing: waiter.least, cap: cap)
                     actions.append(.resume(waiter.id, .failure(refusal)))
                     return .refused
                 }
             },
+            isShortOfCap: { caps.available($0.caps, at: $0.admittedAt) < $0.least },
             passesMax: settings.passesMax
         )
         self.queue = queue
@@ -92,7 +104,7 @@ extension LeaseBook {
     private enum Verdict {
         case wait
         case take(Pico)
-        case refuse(EscrowRefusal.Reason)
+        case refuse(EscrowRefusal.Reason, CapShortage? = nil)
     }
 
     private func verdict(
@@ -106,7 +118,10 @@ extension LeaseBook {
         let isAnswered = waiter.word == .answered
         if isAnswered, isHeadFresh, head?.isSuspended == true { return .refuse(.suspended) }
         if mayTake, !isBlocked {
-            let spendable = spendable(tenure)
+            let spendable = min(
+                spendable(tenure),
+                caps.available(waiter.caps, at: waiter.admittedAt)
+            )
             if waiter.want <= spendable { return .take(waiter.want) }
             // Less than wanted only when the database has had its say.
             if waiter.word != .none, waiter.least <= spendable { return .take(spendable) }
@@ -114,8 +129,19 @@ extension LeaseBook {
         if isAnswered, isHeadFresh, let head, coverable(head) < waiter.least {
             return .refuse(.insufficient)
         }
+        if isAnswered, isHeadFresh,
+            let cap = caps.exhausted(waiter.caps, by: waiter.least, at: waiter.admittedAt)
+        {
+            return .refuse(.insufficient, cap)
+        }
         guard now >= waiter.deadline else { return .wait }
-        return .refuse(isAnswered ? .tiedUp(retryAfter: settings.retryAfter) : .unavailable)
+        guard isAnswered else { return .refuse(.unavailable) }
+        let tiedUp = EscrowRefusal.Reason.tiedUp(retryAfter: settings.retryAfter)
+        if spendable(tenure) < waiter.least, (head?.available ?? .zero) < waiter.least {
+            return .refuse(tiedUp)
+        }
+        let cap = caps.shortage(waiter.caps, of: waiter.least, at: waiter.admittedAt)
+        return .refuse(tiedUp, cap)
     }
 
     /// When something is to be decided that nobody will report; call `tick` then.

@@ -28,6 +28,8 @@ package struct LeaseOperation: Hashable, Sendable {
     package struct Change: Hashable, Sendable {
         package var head: HeadSummary
         package var lease: LeaseRow
+        /// What is set aside of caps besides.
+        package var caps: [CapDay: Pico] = [:]
     }
 
     /// What was granted or returned.
@@ -42,13 +44,18 @@ package struct LeaseOperation: Hashable, Sendable {
     package static func acquire(
         _ request: AcquireRequest,
         head: HeadSummary,
-        lease: LeaseRow?
+        lease: LeaseRow?,
+        figures: [CapInstant: CapFigures] = [:]
     ) throws(LedgerError) -> LeaseOperation {
-        guard request.least > .zero, request.want >= request.least, request.want <= .balanceMax
+        guard request.least > .zero || request.isForCappedOnly, request.want >= request.least,
+            request.want <= .balanceMax
         else { throw LedgerError(.invalid, "an acquisition of impossible bounds") }
         if let known = try recorded(.acquire, request.opSequence, lease) { return known }
         let available = head.available
-        let granted = available < request.least ? .zero : min(request.want, available)
+        let uncapped = available < request.least ? .zero : min(request.want, available)
+        var capped = CapAcquisition(free: available - uncapped, figures: figures)
+        for need in request.capped { try capped.add(need) }
+        let granted = uncapped + capped.granted
         var head = head
         head.escrowed += granted
         var changed =
@@ -66,7 +73,7 @@ package struct LeaseOperation: Hashable, Sendable {
         return LeaseOperation(
             result: granted,
             isLeaseClosed: false,
-            change: Change(head: head, lease: changed)
+            change: Change(head: head, lease: changed, caps: capped.caps)
         )
     }
 

@@ -85,14 +85,26 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
             try step.requireCurrent()
             let lease = try step.readLease()
             if lease == nil { try step.requireNoOtherOpen() }
-            let operation = try LeaseOperation.acquire(request, head: head, lease: lease)
+            let figures = try CapFigures.read(request.capInstants, of: request.account, session)
+            let operation = try LeaseOperation.acquire(
+                request,
+                head: head,
+                lease: lease,
+                figures: figures
+            )
             try step.write(operation.change, isNew: lease == nil)
-            return Done(operation: operation, head: operation.change?.head ?? head)
+            let grants = try step.grantCaps(request, operation, figures)
+            return Done(
+                operation: operation,
+                head: operation.change?.head ?? head,
+                grants: grants
+            )
         }
         return AcquireReply(
             granted: done.operation.result,
             head: done.head,
-            isLeaseClosed: done.operation.isLeaseClosed
+            isLeaseClosed: done.operation.isLeaseClosed,
+            caps: done.grants
         )
     }
 
@@ -108,6 +120,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
             }
             let operation = try LeaseOperation.giveBack(request, head: head, lease: lease)
             try step.write(operation.change, isNew: false)
+            if operation.change != nil { try step.giveBackCaps(request) }
             return Done(operation: operation, head: operation.change?.head ?? head)
         }
         return GiveBackReply(
@@ -133,6 +146,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
     private struct Done: Sendable {
         let operation: LeaseOperation
         let head: HeadSummary
+        var grants: [CapGrant] = []
     }
 
     private func repeatable<Value: Sendable>(
@@ -209,6 +223,35 @@ private struct LeaseStep {
         )
         guard rows.isEmpty else {
             throw LedgerError(.outOfSequence, "the instance has an open lease of this account")
+        }
+    }
+
+    /// Sets aside what the operation decided, or finds out what it decided the first time.
+    func grantCaps(
+        _ request: AcquireRequest,
+        _ operation: LeaseOperation,
+        _ figures: [CapInstant: CapFigures]
+    ) throws -> [CapGrant] {
+        guard !figures.isEmpty else { return [] }
+        let days = Dictionary(figures.values.map { ($0.day, $0) }) { first, _ in first }.values
+        let leases = CapLeases(session, account, lease, opSequence: request.opSequence)
+        guard let granted = operation.change?.caps else {
+            let recorded = try leases.recorded(days)
+            return days.map { CapGrant(granted: recorded[$0.day] ?? .zero, figures: $0) }
+        }
+        try leases.grant(granted, figures: days)
+        return days.map { cap in
+            let amount = granted[cap.day] ?? .zero
+            return CapGrant(granted: amount, figures: cap.adding(amount))
+        }
+    }
+
+    func giveBackCaps(_ request: GiveBackRequest) throws {
+        let leases = CapLeases(session, account, lease, opSequence: request.opSequence)
+        if request.closes {
+            try leases.close()
+        } else {
+            try leases.giveBack(request.caps)
         }
     }
 

@@ -13,6 +13,7 @@ package struct Projects: Sendable {
     package func create(
         _ slug: String,
         in account: String,
+        limits: SpendLimits = .none,
         at instant: Instant
     ) async throws(LedgerError) -> ProjectSummary {
         guard Slug.isValid(slug) else { throw Slug.error("project") }
@@ -30,7 +31,23 @@ package struct Projects: Sendable {
             guard made.id == project else {
                 throw LedgerError(.conflict, "the project \(slug) exists already")
             }
-            return made
+            try SpendCapChange(session, account.id, .project(project))
+                .apply(SpendLimitChanges(limits), isNew: true)
+            return try ProjectSummary.read(slug: slug, of: account.id, session)
+        }
+    }
+
+    /// Changes what a project may spend; a lower limit only stops calls that are not admitted yet.
+    package func limit(
+        _ slug: String,
+        of account: String,
+        _ changes: SpendLimitChanges
+    ) async throws(LedgerError) -> ProjectSummary {
+        try await database.ledgerCommand { session in
+            let account = try AccountSummary.read(slug: account, session)
+            let project = try ProjectSummary.read(slug: slug, of: account.id, session)
+            try SpendCapChange(session, account.id, .project(project.id)).apply(changes)
+            return try ProjectSummary.read(slug: slug, of: account.id, session)
         }
     }
 
@@ -40,8 +57,7 @@ package struct Projects: Sendable {
             let account = try AccountSummary.read(slug: account, session)
             return try session.execute(
                 """
-                SELECT project_id, slug, created_at FROM projects
-                WHERE account_id = \(account.id) ORDER BY slug
+                \(ProjectSummary.query) WHERE projects.account_id = \(account.id) ORDER BY projects.slug
                 """
             ).map { try ProjectSummary($0) }
         }
@@ -51,11 +67,23 @@ package struct Projects: Sendable {
 package struct ProjectSummary: Hashable, Sendable {
     package let id: ProjectID
     package let slug: String
+    package let limits: SpendLimits
+    package let currency: Currency
     package let createdAt: Instant
+
+    static let query: SQL = """
+        SELECT projects.project_id, projects.slug, projects.created_at, accounts.currency,
+            day_limit, month_limit, total_limit
+        FROM projects JOIN accounts USING (account_id)
+            LEFT JOIN spend_caps ON spend_caps.account_id = projects.account_id
+                AND scope_id = projects.project_id
+        """
 
     init(_ row: Row) throws(PostgresError) {
         id = try row.get("project_id")
         slug = try row.get("slug")
+        limits = try SpendLimits(row)
+        currency = try row.get("currency")
         createdAt = try row.get("created_at")
     }
 
@@ -66,8 +94,7 @@ package struct ProjectSummary: Hashable, Sendable {
     ) throws -> ProjectSummary {
         let rows = try session.execute(
             """
-            SELECT project_id, slug, created_at FROM projects
-            WHERE account_id = \(account) AND slug = \(slug)
+            \(query) WHERE projects.account_id = \(account) AND projects.slug = \(slug)
             """
         )
         guard let row = rows.first else { throw LedgerError(.notFound, "no project \(slug)") }

@@ -17,5 +17,6 @@ package enum RequiredMigrations {
         "0013_endpoints",
         "0014_credit_events",
         "0015_seals",
+        "0016_spend_caps",
     ]
 }

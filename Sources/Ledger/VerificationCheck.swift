@@ -9,7 +9,8 @@ struct VerificationCheck {
     static func all(_ scope: VerificationScope) -> [VerificationCheck] {
         [
             streams(scope), heads(scope), escrow(scope), leases(scope), requests(scope),
-            limits(scope), grants(scope), parked(scope), checkpoints(scope),
+            limits(scope), grants(scope), parked(scope), checkpoints(scope), spending(scope),
+            capLeases(scope),
         ]
     }
 

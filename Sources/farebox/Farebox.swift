@@ -11,9 +11,9 @@ struct Farebox {
     static func main() {
         let table = CommandTable(
             commands: ServeCommand.all + MigrateCommand.all + CheckConfigurationCommand.all
-                + DemoUpstreamCommand.all + AccountCommands.all + KeyCommands.all
-                + CreditCommands.all + PriceCommands.all + UsageCommand.all + ExplainCommand.all
-                + LedgerCommands.all + VerifyCommand.all + SealCommands.all
+                + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
+                + KeyCommands.all + CreditCommands.all + PriceCommands.all + UsageCommand.all
+                + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

@@ -204,7 +204,8 @@ struct CommandTests {
                     project: ProjectID(high: 0, low: 1),
                     expiresAt: nil,
                     models: nil,
-                    outputTokensMax: nil
+                    outputTokensMax: nil,
+                    caps: []
                 )
             )
         }

@@ -5,10 +5,11 @@ import Synchronization
 
 /// Appends calls that settle from leases, as the shippers of several instances do.
 enum AppendMeasure {
-    /// `accounts=N` to spread over, `batch=N` events a transaction, `events=N` in all, over
-    /// `connections=N`; `prepared=0` without prepared statements.
+    /// `accounts=N` to spread over, from number `first=N` on, `batch=N` events a transaction,
+    /// `events=N` in all, over `connections=N`; `prepared=0` without prepared statements.
     static func run(_ database: Database, _ options: Options) async throws -> [(String, Int64)] {
-        let accounts = try options.required("accounts")
+        let first = options["first"] ?? 0
+        let accounts = first..<first + (try options.required("accounts"))
         let batch = try options.required("batch")
         let events = try options.required("events")
         let connections = options["connections"] ?? 8
@@ -17,7 +18,7 @@ enum AppendMeasure {
         if options["prepared"] == 0 { try await forbidPreparing(database) }
         // Connecting and planning for the first time is not what is measured.
         for _ in 0..<connections {
-            _ = try await store.append([event(of: .random(in: 0..<accounts))])
+            _ = try await store.append([event(of: .random(in: accounts))])
         }
         let start = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -28,7 +29,7 @@ enum AppendMeasure {
                         return rest >= 0
                     }) {
                         let events = (0..<batch).map { _ in
-                            event(of: .random(in: 0..<accounts))
+                            event(of: .random(in: accounts))
                         }
                         for outcome in try await store.append(events) {
                             guard case .appended(_, let amount, .zero) = outcome, amount < .zero
@@ -60,8 +61,8 @@ enum AppendMeasure {
         var usage = Usage(
             request: .make(at: now),
             lease: Population.lease(number),
-            key: KeyID(high: 7, low: UInt64(number)),
-            project: ProjectID(high: 8, low: UInt64(number)),
+            key: Population.key(number),
+            project: Population.project(number),
             admittedAt: now,
             model: "gpt-5.4-mini",
             upstream: "openai",

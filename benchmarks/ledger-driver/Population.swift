@@ -23,13 +23,18 @@ enum Population {
         )
     }
 
+    static func key(_ number: Int64) -> KeyID { KeyID(high: 7, low: UInt64(number)) }
+
+    static func project(_ number: Int64) -> ProjectID { ProjectID(high: 8, low: UInt64(number)) }
+
     static var now: Instant {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
     }
 
-    /// Makes `accounts=N` of them, with much credit, half of it leased to one instance.
+    /// Makes `accounts=N` of them, with much credit, half of it leased to one instance; of the last
+    /// `capped=N` the key and the project that are charged have caps.
     static func make(_ database: Database, _ options: Options) async throws -> [(String, Int64)] {
         let count = try options.required("accounts")
         let accounts = (0..<count).map { account($0) }
@@ -56,7 +61,59 @@ enum Population {
             )
         }
         try await leaseAll(database, count)
-        return [("accounts", count)]
+        let capped = options["capped"] ?? 0
+        if capped > 0 { try await capLast(database, count - capped..<count) }
+        return [("accounts", count), ("capped", capped)]
+    }
+
+    /// Caps a key and its project of each account, and leases a part of both caps.
+    private static func capLast(_ database: Database, _ numbers: Range<Int64>) async throws {
+        let accounts = numbers.map(account)
+        let (keys, projects) = (numbers.map(key), numbers.map(project))
+        let leases = numbers.map(lease)
+        try await database.transaction { session in
+            _ = try session.execute(
+                """
+                INSERT INTO projects (account_id, project_id, slug)
+                SELECT *, 'default' FROM unnest(\(accounts), \(projects))
+                """
+            )
+            _ = try session.execute(
+                """
+                INSERT INTO api_keys (account_id, key_id, project_id, secret_hash, prefix, name)
+                SELECT account, key, project, sha256(account::text::bytea), 'sk-fb-', 'Benchmark'
+                FROM unnest(\(accounts), \(keys), \(projects)) AS made (account, key, project)
+                """
+            )
+            _ = try session.execute(
+                """
+                INSERT INTO spend_caps (account_id, key_id, project_id, day_limit, month_limit)
+                SELECT account, key, NULL, 1e20, 1e20
+                FROM unnest(\(accounts), \(keys)) AS made (account, key)
+                UNION ALL
+                SELECT account, NULL, project, 1e20, 1e20
+                FROM unnest(\(accounts), \(projects)) AS made (account, project)
+                """
+            )
+            _ = try session.execute(
+                "UPDATE account_heads SET has_caps = true WHERE account_id = ANY(\(accounts))"
+            )
+            _ = try session.execute(
+                """
+                INSERT INTO spend_days (account_id, scope_id, starts_at, ends_at, month_starts_at)
+                SELECT account_id, scope_id, day.* FROM spend_caps, spend_day(now(), 'UTC') AS day
+                """
+            )
+            _ = try session.execute(
+                """
+                INSERT INTO cap_leases
+                    (account_id, lease_id, scope_id, day_starts_at, granted, op_seq, op_result)
+                SELECT account, lease, scope_id, starts_at, 1e18, 1, 1e18
+                FROM unnest(\(accounts), \(leases)) AS made (account, lease)
+                JOIN spend_days ON account_id = account
+                """
+            )
+        }
     }
 
     private static func grant(to account: AccountID) -> Event {

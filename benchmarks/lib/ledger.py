@@ -111,8 +111,10 @@ def main():
     folder = pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]).parent
 
     subprocess.run([PGBENCH, "-i", "-q", "-s10"], check=True, capture_output=True)
-    driver("populate", accounts=ACCOUNTS)
+    # The first without caps, as many again whose keys and projects are capped.
+    driver("populate", accounts=2 * ACCOUNTS, capped=ACCOUNTS)
     driver("append", accounts=ACCOUNTS, batch=1000, events=events)
+    driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=1000, events=events)
     driver("append", accounts=1, batch=1000, events=events)
     # New partitions have no statistics until autovacuum comes by; then it comes at its own time.
     psql("ANALYZE")
@@ -130,6 +132,10 @@ def main():
             lambda: driver("append", accounts=ACCOUNTS, batch=100, events=events, prepared=0),
         "append, 10000 accounts, batches of 1000":
             lambda: driver("append", accounts=ACCOUNTS, batch=1000, events=events),
+        "the same, keys and projects capped, 100":
+            lambda: driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=100, events=events),
+        "the same, keys and projects capped, 1000":
+            lambda: driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=1000, events=events),
         "seal what was appended": lambda: driver("seal"),
         "leases, 1 instance, hot":
             lambda: driver("leases", instances=1, operations=events // 20),

@@ -11,6 +11,8 @@ package struct AdmissionRequest: Sendable {
     package var shortCredit: ShortCredit
     /// How long the call may wait for credit that running calls hold.
     package var waitMax: Duration
+    /// The spend caps that it counts for.
+    package var caps: [SpendCap]
 
     package init(
         account: AccountID,
@@ -18,7 +20,8 @@ package struct AdmissionRequest: Sendable {
         model: String,
         bounds: QuoteRequest,
         shortCredit: ShortCredit = .clamp,
-        waitMax: Duration = .seconds(2)
+        waitMax: Duration = .seconds(2),
+        caps: [SpendCap] = []
     ) {
         self.account = account
         self.currency = currency
@@ -26,6 +29,7 @@ package struct AdmissionRequest: Sendable {
         self.bounds = bounds
         self.shortCredit = shortCredit
         self.waitMax = waitMax
+        self.caps = caps
     }
 }
 
@@ -34,6 +38,8 @@ package struct AdmissionRequest: Sendable {
 /// Ends in exactly one `AdmissionDesk.settle` or `release`.
 package struct Admission: Sendable {
     package let hold: EscrowHold
+    /// Decides the prices and the windows of caps; recorded on the usage event.
+    package let admittedAt: Instant
     /// What the call is charged by, whatever is published meanwhile.
     package let terms: PriceTerms
     /// The most that the upstream may answer; to be written into its request unless it says so.
@@ -69,11 +75,14 @@ package enum AdmissionRefusal: Error, Hashable, Sendable {
         package let held: Pico
         /// The least that would have admitted the call.
         package let needed: Pico
+        /// The cap that ran out; nil when it is the balance.
+        package let cap: CapShortage?
 
-        package init(balance: Pico, held: Pico, needed: Pico) {
+        package init(balance: Pico, held: Pico, needed: Pico, cap: CapShortage? = nil) {
             self.balance = balance
             self.held = held
             self.needed = needed
+            self.cap = cap
         }
     }
 
@@ -83,7 +92,7 @@ package enum AdmissionRefusal: Error, Hashable, Sendable {
     case wrongCurrency(model: String, Currency)
     /// No bound of the cost can be given (400).
     case unboundable(QuoteRefusal)
-    /// The balance itself cannot cover it (402).
+    /// The balance itself, or a cap, cannot cover it (402).
     case insufficient(Figures)
     /// Running calls have the money now (429).
     case tiedUp(retryAfter: Duration, Figures)
@@ -100,7 +109,8 @@ extension AdmissionRefusal {
         let figures = Figures(
             balance: refusal.balance,
             held: refusal.held,
-            needed: refusal.needed
+            needed: refusal.needed,
+            cap: refusal.cap
         )
         switch refusal.reason {
         case .insufficient: self = .insufficient(figures)
@@ -119,16 +129,36 @@ extension AdmissionRefusal {
             "“\(model)” is not offered: it has no price in \(currency)"
         case .unboundable(let refusal): refusal.description
         case .insufficient(let figures):
-            "the balance of \(currency.text(figures.balance)), of which "
+            figures.cap?.message(needing: figures.needed, in: currency)
+                ?? "the balance of \(currency.text(figures.balance)), of which "
                 + "\(currency.text(figures.held)) is held by running calls, does not cover the "
                 + "\(currency.text(figures.needed)) that this call could cost at least: add "
                 + "credit, or send a lower output cap"
         case .tiedUp(_, let figures):
-            "\(currency.text(figures.held)) of \(currency.text(figures.balance)) is held by "
+            figures.cap?.message(needing: figures.needed, in: currency)
+                ?? "\(currency.text(figures.held)) of \(currency.text(figures.balance)) is held by "
                 + "running calls, and this call needs \(currency.text(figures.needed)): retry soon"
         case .unavailable: "calls cannot be admitted safely at the moment: retry soon"
         case .suspended: "the account is suspended"
         case .cancelled: "the call was given up"
         }
+    }
+}
+
+extension CapShortage {
+    /// A sentence that names the cap and its figures.
+    fileprivate func message(needing needed: Pico, in currency: Currency) -> String {
+        let per =
+            switch window.period {
+            case .day: " a day"
+            case .month: " a month"
+            case .total: " in total"
+            }
+        let isSpent = window.unspent < needed
+        return "the \(scope.kind)'s cap of \(currency.text(window.limit))\(per), of which "
+            + "\(currency.text(window.spent)) is spent and \(currency.text(window.escrowed)) is "
+            + "set aside for running calls, does not cover the \(currency.text(needed)) that this "
+            + "call could cost at least: "
+            + (isSpent ? "raise the cap, or send a lower output cap" : "retry soon")
     }
 }

@@ -24,40 +24,53 @@ package final class AdmissionDesk: Sendable {
         prices.withLock { $0 = snapshot }
     }
 
-    /// Sets the money for a call aside, or says why not; `now` decides which prices are in force.
+    /// Sets the money for a call aside, or says why not.
+    ///
+    /// `now` is the call's admission, however long it waits: it decides which prices are in force,
+    /// and in which windows of its caps the call counts.
     package func admit(
         _ request: AdmissionRequest,
         at now: Instant
     ) async throws(AdmissionRefusal) -> Admission {
         let (terms, need) = try quote(request, at: now)
-        if let hold = escrow.tryHold(request.account, want: need.want) {
+        let hold = escrow.tryHold(
+            request.account,
+            want: need.want,
+            caps: request.caps,
+            admittedAt: now
+        )
+        if let hold {
             return Admission(
                 hold: hold,
+                admittedAt: now,
                 terms: terms,
                 outputCap: need.quote.outputCap,
                 wasCapLowered: false
             )
         }
-        let hold: EscrowHold
+        let waited: EscrowHold
         do {
-            hold = try await escrow.hold(
+            waited = try await escrow.hold(
                 EscrowRequest(
                     request.account,
                     want: need.want,
                     least: need.least,
-                    waitMax: request.waitMax
+                    waitMax: request.waitMax,
+                    caps: request.caps,
+                    admittedAt: now
                 )
             )
         } catch {
             throw AdmissionRefusal(error)
         }
-        guard let fit = need.fit(hold.amount) else {
+        guard let fit = need.fit(waited.amount) else {
             // The escrow never holds less than the least; if it did, nothing may go upstream.
-            escrow.release(hold)
+            escrow.release(waited)
             throw .unavailable
         }
         return Admission(
-            hold: hold,
+            hold: waited,
+            admittedAt: now,
             terms: terms,
             outputCap: fit.outputCap,
             wasCapLowered: fit.outputCap < need.quote.outputCap

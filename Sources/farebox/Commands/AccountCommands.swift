@@ -1,7 +1,7 @@
 import Ledger
 import Schema
 
-/// `farebox account …` and `farebox project …`.
+/// `farebox account …`.
 enum AccountCommands {
     static let all = [
         Command(
@@ -44,23 +44,7 @@ enum AccountCommands {
             options: [.database, .json],
             run: { try await one($0) { accounts, slug in try await accounts.resume(slug) } }
         ),
-        Command(
-            words: ["project", "create"],
-            summary: "make a part of an account to tell usage by",
-            arguments: ["ACCOUNT", "SLUG"],
-            options: [.database, .json],
-            run: createProject
-        ),
-        Command(
-            words: ["project", "list"],
-            summary: "show an account's projects",
-            arguments: ["ACCOUNT"],
-            options: [.database, .json],
-            run: listProjects
-        ),
     ]
-
-    // MARK: accounts
 
     private static func create(_ invocation: Invocation) async throws -> CommandResult {
         var creation = Accounts.Creation(slug: invocation.argument(0))
@@ -120,39 +104,6 @@ enum AccountCommands {
                     + [account.currency.code, String(account.version)]
             )
         }
-        return CommandResult(text: table.text, json: json)
-    }
-
-    // MARK: projects
-
-    private static func createProject(_ invocation: Invocation) async throws -> CommandResult {
-        try await CommandDatabase.with(invocation) { database in
-            let project = try await Projects(database).create(
-                invocation.argument(1),
-                in: invocation.argument(0),
-                at: SystemClock.now()
-            )
-            return projects([project], json: node(project))
-        }
-    }
-
-    private static func listProjects(_ invocation: Invocation) async throws -> CommandResult {
-        try await CommandDatabase.with(invocation) { database in
-            let list = try await Projects(database).list(invocation.argument(0))
-            return projects(list, json: .array(list.map(node)))
-        }
-    }
-
-    private static func node(_ project: ProjectSummary) -> JSONNode {
-        .object([
-            ("id", .text(project.id.description)), ("slug", .text(project.slug)),
-            ("created_at", .text(project.createdAt.description)),
-        ])
-    }
-
-    private static func projects(_ list: [ProjectSummary], json: JSONNode) -> CommandResult {
-        var table = Table(.left("PROJECT"), .left("ID"), .left("CREATED"))
-        table.rows = list.map { [$0.slug, $0.id.description, $0.createdAt.description] }
         return CommandResult(text: table.text, json: json)
     }
 }

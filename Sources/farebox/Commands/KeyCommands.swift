@@ -14,8 +14,7 @@ enum KeyCommands {
                 .value("--models", "GLOB,…", "the only models that it may use"),
                 .value("--expires", "DATE", "when it stops to work"),
                 .value("--max-output-tokens", "N", "the most output that a call may ask for"),
-                .database, .json,
-            ],
+            ] + CapOptions.new + [.database, .json],
             run: create
         ),
         Command(
@@ -31,6 +30,16 @@ enum KeyCommands {
             arguments: ["ID"],
             options: [.database, .json],
             run: { try await one($0) { keys, id in try await keys.show(id) } }
+        ),
+        Command(
+            words: ["key", "cap"],
+            summary: "change what a key may spend; running calls are not stopped",
+            arguments: ["ID"],
+            options: CapOptions.changed + [.database, .json],
+            run: { invocation in
+                let changes = try invocation.limitChanges()
+                return try await one(invocation) { keys, id in try await keys.limit(id, changes) }
+            }
         ),
         Command(
             words: ["key", "revoke"],
@@ -50,6 +59,7 @@ enum KeyCommands {
             option: "--max-output-tokens",
             in: 1...TokenUsage.countMax
         )
+        creation.limits = try invocation.limits()
         if let models = invocation["--models"] {
             creation.models = try models.split(separator: ",", omittingEmptySubsequences: false)
                 .map { text in
@@ -103,6 +113,7 @@ enum KeyCommands {
             .left("NAME"),
             .left("PROJECT"),
             .left("MODELS"),
+            .left("CAPS"),
             .left("EXPIRES"),
             .left("STATUS")
         )
@@ -110,6 +121,7 @@ enum KeyCommands {
             [
                 key.id.description, "\(key.prefix)…", key.name, key.projectSlug,
                 key.models?.joined(separator: ",") ?? "all",
+                key.limits.text(key.currency),
                 key.expiresAt?.description ?? "never",
                 key.revokedAt.map { "revoked \($0)" } ?? "active",
             ]

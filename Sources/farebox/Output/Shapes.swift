@@ -31,6 +31,7 @@ extension JSONNode {
                 ("prefix", .text(key.prefix)),
                 ("models", key.models.map { .array($0.map(JSONNode.text)) } ?? .null),
                 ("max_output_tokens", key.outputTokensMax.map(JSONNode.integer) ?? .null),
+                ("caps", .limits(key.limits, key.currency)),
                 ("created_at", .text(key.createdAt.description)),
                 ("revoked_at", .optional(key.revokedAt?.description)),
             ]

@@ -90,6 +90,7 @@ struct Instance: Sendable {
             settlement: settlement,
             escrow: escrow,
             accounts: { try await Accounts(database).show($0).head },
+            caps: { try await SpendCaps(database).figures($0, of: $1, at: $2) },
             readiness: readiness,
             metrics: metrics,
             log: log,
