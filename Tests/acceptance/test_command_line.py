@@ -39,7 +39,7 @@ def test_an_account_is_created_and_shown(ledger):
 @pytest.mark.parametrize("arguments", [
     ("account", "create"), ("account", "create", "a", "b"), ("account", "nothing"),
     ("account", "create", "a", "--plan", "gold"), ("nonsense",),
-    ("project", "create", "a", "b", "--cap-day", "5"),
+    ("project", "cap", "a", "b"), ("project", "cap", "a", "b", "--cap-day", "much"),
     ("key", "create", "a", "--requests-per-minute", "5"),
     ("credit", "grant", "a", "5", "--expires", "2030-01-01"),
     ("credit", "grant", "a", "1e3"), ("credit", "grant", "a", "0.0000000000001"),
