@@ -8,8 +8,7 @@ import Synchronization
 /// second and a lost notification costs no more than that.
 package final class SnapshotKeeper: Sendable {
     private static let pollInterval = Duration.seconds(1)
-    /// A poll waits this many times as long as the last one took: a large directory costs little.
-    private static let pollRest = 20
+    private static let pruneInterval = Duration.seconds(600)
 
     private let directoryStore: Directory
     private let priceBook: PriceBook
@@ -42,12 +41,16 @@ package final class SnapshotKeeper: Sendable {
                 for await _ in changes { await self.refresh() }
             }
             group.addTask {
-                var rest = Self.pollInterval
                 while !Task.isCancelled {
-                    try? await Task.sleep(for: rest)
-                    let start = ContinuousClock.now
+                    try? await Task.sleep(for: Self.pollInterval)
                     await self.refresh()
-                    rest = max(Self.pollInterval, (.now - start) * Self.pollRest)
+                }
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: Self.pruneInterval)
+                    // One that fails leaves it to the next, or to another instance.
+                    try? await self.directoryStore.forgetOldChanges()
                 }
             }
         }
@@ -56,8 +59,9 @@ package final class SnapshotKeeper: Sendable {
     /// Reads what has changed; a database that is away leaves what is known in force.
     private func refresh() async {
         do {
-            let snapshot = try await directoryStore.snapshot()
-            current.withLock { $0 = snapshot }
+            let snapshot = try await directoryStore.refreshed(directory)
+            // Two reads may overtake each other.
+            current.withLock { if snapshot.isNewer(than: $0) { $0 = snapshot } }
             desk.adopt(try await priceBook.load(reusing: desk.snapshot))
         } catch {
             log.debug("snapshots cannot be refreshed", ["error": .text("\(error)")])

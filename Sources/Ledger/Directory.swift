@@ -2,12 +2,14 @@ import Digest
 import Postgres
 import Schema
 
-/// Reads the snapshot of accounts and keys that instances authenticate by.
+/// Reads the snapshot of accounts and keys that instances authenticate by, and keeps it up to date
+/// by what has changed.
 package struct Directory: Sendable {
     /// The channel that is notified when a key or an account has changed.
     package static let channel = "farebox_directory"
 
-    private static let pageSize = 50_000
+    /// How long changes are kept. A snapshot that is older is read anew as a whole.
+    private static let changesKeptMinutes = 60
 
     private let database: Database
 
@@ -19,9 +21,11 @@ package struct Directory: Sendable {
     package func snapshot() async throws(LedgerError) -> DirectorySnapshot {
         do {
             return try await database.transaction(.repeatableRead) { session in
-                DirectorySnapshot(
-                    accounts: try readAccounts(session),
-                    keys: KeyTable(try readKeys(session, caps: try readCaps(session)))
+                let reader = DirectoryReader(session)
+                return DirectorySnapshot(
+                    accounts: try reader.accounts(),
+                    keys: KeyTable(try reader.keys()),
+                    position: try reader.position()
                 )
             }
         } catch {
@@ -29,81 +33,56 @@ package struct Directory: Sendable {
         }
     }
 
-    private func readAccounts(
-        _ session: Session
-    ) throws -> [AccountID: DirectorySnapshot.Account] {
-        let rows = try session.execute(
-            """
-            SELECT account_id, slug, currency, status <> 'active' AS is_suspended
-            FROM accounts JOIN account_heads USING (account_id)
-            """
-        )
-        var accounts: [AccountID: DirectorySnapshot.Account] = [:]
-        accounts.reserveCapacity(rows.count)
-        for row in rows {
-            let id = try row.get("account_id", as: AccountID.self)
-            accounts[id] = DirectorySnapshot.Account(
-                id: id,
-                slug: try row.get("slug"),
-                currency: try row.get("currency"),
-                isSuspended: try row.get("is_suspended")
-            )
-        }
-        return accounts
-    }
-
-    private func readCaps(_ session: Session) throws -> [Identifier<CapScope>: SpendLimits] {
-        let rows = try session.execute(
-            "SELECT scope_id, day_limit, month_limit, total_limit FROM spend_caps"
-        )
-        var caps: [Identifier<CapScope>: SpendLimits] = [:]
-        for row in rows {
-            let limits = try SpendLimits(row)
-            if limits != .none { caps[try row.get("scope_id")] = limits }
-        }
-        return caps
-    }
-
-    private func readKeys(
-        _ session: Session,
-        caps: [Identifier<CapScope>: SpendLimits]
-    ) throws -> [KeyTable.Entry] {
-        let count = try session.execute(
-            "SELECT count(*) AS count FROM api_keys WHERE revoked_at IS NULL"
-        ).single().get("count", as: Int.self)
-        var entries: [KeyTable.Entry] = []
-        entries.reserveCapacity(count)
-        // Pages bound what libpq holds of the result.
-        var last = (account: AccountID(high: 0, low: 0), key: KeyID(high: 0, low: 0))
-        while true {
-            let rows = try session.execute(
-                """
-                SELECT account_id, key_id, project_id, secret_hash, models, expires_at,
-                    max_output_tokens
-                FROM api_keys
-                WHERE (account_id, key_id) > (\(last.account), \(last.key))
-                    AND revoked_at IS NULL
-                ORDER BY account_id, key_id LIMIT \(Self.pageSize)
-                """
-            )
-            for row in rows {
-                let id = try row.get("key_id", as: KeyID.self)
-                let project = try row.get("project_id", as: ProjectID.self)
-                let key = DirectorySnapshot.Key(
-                    id: id,
-                    account: try row.get("account_id"),
-                    project: project,
-                    expiresAt: try row.get("expires_at"),
-                    models: try row.get("models"),
-                    outputTokensMax: try row.get("max_output_tokens"),
-                    caps: [CapScope.key(id), .project(project)].compactMap { scope in
-                        caps[scope.id].map { SpendCap(scope, $0) }
-                    }
-                )
-                entries.append((hash: try row.get("secret_hash"), key: key))
-                last = (key.account, key.id)
+    /// A snapshot with what has changed since; the same one when nothing has.
+    package func refreshed(
+        _ snapshot: DirectorySnapshot
+    ) async throws(LedgerError) -> DirectorySnapshot {
+        let changed: DirectorySnapshot?
+        do {
+            changed = try await database.transaction(.repeatableRead) { session in
+                let reader = DirectoryReader(session)
+                let position = try reader.position()
+                guard position.continues(snapshot.position, within: Self.changesKeptMinutes) else {
+                    return nil
+                }
+                return snapshot.applying(try reader.changes(since: snapshot.position), position)
             }
-            if rows.count < Self.pageSize { return entries }
+        } catch {
+            throw LedgerError(error)
         }
+        if let changed { return changed }
+        return try await self.snapshot()
+    }
+
+    /// Deletes changes that no snapshot goes on from.
+    package func forgetOldChanges() async throws(LedgerError) {
+        do {
+            try await database.transaction { session in
+                _ = try session.execute(
+                    """
+                    DELETE FROM directory_changes
+                    WHERE changed_at < now() - make_interval(mins => \(Self.changesKeptMinutes))
+                    """
+                )
+            }
+        } catch {
+            throw LedgerError(error)
+        }
+    }
+}
+
+/// From where a snapshot goes on: PostgreSQL's transactions and its clock when it was read.
+struct DirectoryPosition: Hashable, Sendable {
+    /// The oldest transaction that still ran: every older one is in the snapshot or never will be.
+    let oldestRunning: Int64
+    let readAt: Instant
+
+    /// Whether what has changed since an earlier position is still to be had.
+    ///
+    /// Not when it is too long ago; and not when transactions are numbered lower than before, as
+    /// in a database that was restored from a dump.
+    func continues(_ earlier: DirectoryPosition, within minutes: Int) -> Bool {
+        let half = earlier.readAt.adding(seconds: Int64(minutes) * 30)
+        return oldestRunning >= earlier.oldestRunning && readAt < half
     }
 }

@@ -27,22 +27,51 @@ package struct DirectorySnapshot: Sendable {
         package let caps: [SpendCap]
     }
 
-    package let accounts: [AccountID: Account]
-    private let keys: KeyTable
-
-    /// How many keys are known.
-    package var keyCount: Int { keys.count }
+    package private(set) var accounts: [AccountID: Account]
+    private var keys: KeyTable
+    /// What differs from `keys`: a key that is new or changed, nil for one that was revoked.
+    private var changedKeys: [SHA256Digest: Key?] = [:]
+    private(set) var position: DirectoryPosition
 
     /// The key of this secret's hash; nil when it is unknown or revoked.
-    package func key(_ hash: SHA256Digest) -> Key? { keys[hash] }
-
-    init(accounts: [AccountID: Account], keys: KeyTable) {
-        self.accounts = accounts
-        self.keys = keys
+    package func key(_ hash: SHA256Digest) -> Key? {
+        if !changedKeys.isEmpty, let changed = changedKeys[hash] { return changed }
+        return keys[hash]
     }
 
-    /// Nobody and nothing: what a process begins with.
-    package static let empty = DirectorySnapshot(accounts: [:], keys: KeyTable([]))
+    init(accounts: [AccountID: Account], keys: KeyTable, position: DirectoryPosition) {
+        self.accounts = accounts
+        self.keys = keys
+        self.position = position
+    }
+
+    /// Whether it was read later.
+    package func isNewer(than other: DirectorySnapshot) -> Bool {
+        position.readAt > other.position.readAt
+    }
+
+    /// So many changed keys are looked up beside the table before they are built into it.
+    private static let changedKeysMax = 4_096
+
+    /// The snapshot with changes that were read at a later position.
+    func applying(_ changes: DirectoryChanges, _ position: DirectoryPosition) -> DirectorySnapshot {
+        var snapshot = self
+        snapshot.position = position
+        for account in changes.accounts { snapshot.accounts[account.id] = account }
+        for (hash, key) in changes.keys { snapshot.changedKeys[hash] = .some(key) }
+        if snapshot.changedKeys.count > max(Self.changedKeysMax, keys.count / 8) {
+            snapshot.keys = keys.applying(snapshot.changedKeys)
+            snapshot.changedKeys = [:]
+        }
+        return snapshot
+    }
+}
+
+/// What of a directory has changed, as it is now.
+struct DirectoryChanges: Sendable {
+    var accounts: [DirectorySnapshot.Account] = []
+    /// By the hash of the secret; nil for a key that was revoked.
+    var keys: [SHA256Digest: DirectorySnapshot.Key?] = [:]
 }
 
 /// Keys by the hash of their secret, in open addressing over one array.
@@ -80,6 +109,15 @@ struct KeyTable: Sendable {
             slot = (slot + 1) & (slots.count - 1)
         }
         return nil
+    }
+
+    /// The table with these keys instead of its own, without those that are nil.
+    func applying(_ changes: [SHA256Digest: DirectorySnapshot.Key?]) -> KeyTable {
+        var kept = entries.filter { changes[$0.hash] == nil }
+        for (hash, key) in changes {
+            if let key { kept.append((hash: hash, key: key)) }
+        }
+        return KeyTable(kept)
     }
 
     private static func firstSlot(_ hash: SHA256Digest, _ slotCount: Int) -> Int {

@@ -18,5 +18,6 @@ package enum RequiredMigrations {
         "0014_credit_events",
         "0015_seals",
         "0016_spend_caps",
+        "0017_directory_changes",
     ]
 }
