@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 
 @testable import Postgres
 
@@ -138,11 +139,6 @@ private func transmit(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         rest = rest.dropFirst(count)
     }
     return true
-}
-
-/// Gives up the processor for a moment, in a closure that may block.
-func sleepBriefly() {
-    usleep(2_000)
 }
 
 /// Waits, blocking, until a condition holds; false when it does not within a generous time.
