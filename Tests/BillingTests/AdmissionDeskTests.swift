@@ -66,6 +66,9 @@ struct AdmissionDeskTests {
         async throws
     {
         try await AdmissionStage.with(credit: Pico(7 * 100_100 + 50)) { stage in
+            // The first connection may take longer than any call waits.
+            let first = stage.request(shortCredit: .refuse, waitMax: .seconds(60))
+            stage.desk.release(try await stage.desk.admit(first, at: stage.now))
             let outcomes = await withTaskGroup(
                 of: Result<Admission, AdmissionRefusal>.self,
                 returning: [Result<Admission, AdmissionRefusal>].self
