@@ -61,7 +61,7 @@ package struct Directory: Sendable {
                 _ = try session.execute(
                     """
                     DELETE FROM directory_changes
-                    WHERE changed_at < now() - make_interval(mins => \(Self.changesKeptMinutes))
+                    WHERE changed_at < now() - make_interval(mins => \(Self.changesKeptMinutes)::int)
                     """
                 )
             }
