@@ -14,6 +14,8 @@ struct AnswerRelay {
     private static let errorBytesMax = 1 << 20
     /// How long an upstream may keep its connection busy after a stream's end marker.
     private static let lingerAfterEnd = Duration.seconds(1)
+    /// How often a running stream is noted where interrupted calls are measured.
+    private static let noteInterval = Duration.seconds(1)
 
     let exchange: HTTPExchange
     let response: CurlResponse
@@ -21,6 +23,8 @@ struct AnswerRelay {
     let loop: EventLoop
     let limits: GatewayLimits
     let policy: GatewayPolicy
+    /// Notes what a running answer has come to, durably.
+    let note: (RelayedAnswer) async -> Void
 
     private var upstream: String { admitted.routed.upstream.name }
 
@@ -124,20 +128,16 @@ struct AnswerRelay {
         var relay = admitted.call.facts.makeStreamRelay(counting: admitted.routed.vocabulary)
         var withheld: [UInt8] = []
         let firstByteAt = loop.now
-        let failure = await pump(&relay, &withheld)
+        let failure = await pump(&relay, &withheld, firstByteAt)
         relay.finish(into: &withheld)
 
-        var answer = RelayedAnswer(firstByteAt: firstByteAt)
-        answer.status = response.status
-        answer.report = relay.usage
+        var answer = answer(relay, firstByteAt)
         if admitted.routed.vocabulary != nil, relay.usage?.isFinal != true {
             answer.writtenTokens = await offLoop { [relay] in
                 var relay = relay
                 return relay.writtenTokens()
             }
         }
-        answer.textBytes = relay.notices.textBytes
-        answer.textEvents = relay.notices.textEvents
         if let failure = failure ?? Self.defect(of: relay, upstream) {
             answer.outcome = failure.outcome
             if exchange.hasBegun {
@@ -158,11 +158,26 @@ struct AnswerRelay {
         return answer
     }
 
+    /// What a stream has come to.
+    private func answer(
+        _ relay: any StreamRelay,
+        _ firstByteAt: ContinuousClock.Instant
+    ) -> RelayedAnswer {
+        var answer = RelayedAnswer(firstByteAt: firstByteAt)
+        answer.status = response.status
+        answer.report = relay.usage
+        answer.textBytes = relay.notices.textBytes
+        answer.textEvents = relay.notices.textEvents
+        return answer
+    }
+
     /// Relays until the upstream's stream ends, and returns why it ended badly.
     private func pump(
         _ relay: inout any StreamRelay,
-        _ withheld: inout [UInt8]
+        _ withheld: inout [UInt8],
+        _ firstByteAt: ContinuousClock.Instant
     ) async -> UpstreamFailure? {
+        var noteAt = firstByteAt
         var linger: LoopTimer?
         defer { linger?.cancel() }
         do {
@@ -192,6 +207,9 @@ struct AnswerRelay {
                     if linger == nil { linger = endSoon() }
                 } else {
                     await send(output)
+                    guard policy.interrupted == .measured, loop.now >= noteAt else { continue }
+                    noteAt = loop.now + Self.noteInterval
+                    await note(answer(relay, firstByteAt))
                 }
             }
             return nil

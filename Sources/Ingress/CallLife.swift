@@ -223,7 +223,11 @@ struct CallLife {
                 admitted: admitted,
                 loop: callLoop.loop,
                 limits: services.configuration.limits,
-                policy: services.configuration.policy
+                policy: services.configuration.policy,
+                note: { answer in
+                    let usage = usage(admitted, answer)
+                    await services.settlement.note(admitted, usage, callLoop)
+                }
             )
             return await relay.run()
         }
@@ -232,8 +236,15 @@ struct CallLife {
     // MARK: meter
 
     private func meter(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async -> Usage {
-        let promptTokens = await promptTokens(admitted, answer)
-        return Meter(
+        usage(admitted, answer, await promptTokens(admitted, answer))
+    }
+
+    private func usage(
+        _ admitted: AdmittedCall,
+        _ answer: RelayedAnswer,
+        _ promptTokens: Int64? = nil
+    ) -> Usage {
+        Meter(
             policy: services.configuration.policy.missingUsage,
             upstreamTerms: services.desk.snapshot.terms(
                 model: admitted.routed.upstreamModel,

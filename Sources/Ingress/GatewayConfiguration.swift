@@ -135,7 +135,16 @@ package struct GatewayPolicy: Sendable {
         case cancel
     }
 
+    /// A call that was running when its instance died.
+    package enum Interrupted: String, CaseIterable, Sendable {
+        /// Charge nothing.
+        case free
+        /// Charge what the journal saw: a stream's text is noted there every second.
+        case measured
+    }
+
     package var onDisconnect = OnDisconnect.drain
+    package var interrupted = Interrupted.free
     package var missingUsage = MissingUsage.count
     package var shortCredit = ShortCredit.clamp
     /// A lowered cap is never below this, or the client's own cap when that is smaller.

@@ -6,13 +6,14 @@ import Synchronization
 /// Ends the calls that an earlier process of this instance left without an end.
 ///
 /// Each becomes a usage event under the identifier that was minted at its admission, with the
-/// outcome `interrupted` and no charge: what the client got is not known, and the hold, which the
-/// event states, bounds what the operator may have lost.
+/// outcome `interrupted` and the charge that the journal saw: none, or, where the policy is to
+/// measure, that of what had been streamed about a second before. What the client got is not known;
+/// the hold, which the event states, bounds what the operator may have lost.
 package enum InterruptedCalls {
     /// What a start found and ended.
     package struct Report: Sendable {
         package var count = 0
-        /// Σ of the holds, by far the most that the upstreams can have billed for these calls.
+        /// Σ of the holds less the charges, by far the most that the upstreams can have billed for these calls.
         package var lossBound = Pico.zero
         /// Drafts that cannot be read and stay where they are.
         package var unreadable = 0
@@ -31,22 +32,22 @@ package enum InterruptedCalls {
             }
             report.withLock { report in
                 report.count += 1
-                report.lossBound += ended.hold
+                report.lossBound += ended.lossBound
             }
             return ended.payload
         }
         return report.withLock(\.self)
     }
 
-    /// The end of a call without one, and its hold; nil for a draft that cannot be read.
+    /// The end of a call without one, and what of its hold was not charged; nil for a draft that
+    /// cannot be read.
     package static func ended(
         _ draft: [UInt8],
         at now: Instant
-    ) -> (payload: [UInt8], hold: Pico)? {
+    ) -> (payload: [UInt8], lossBound: Pico)? {
         guard let draft = try? EventEncoding.decode(draft), case .usage(var usage) = draft.body
         else { return nil }
         usage.outcome = .interrupted
-        usage.source = .none
         let elapsed = (now.microseconds - usage.admittedAt.microseconds) / 1_000
         usage.latencyMilliseconds = max(0, elapsed)
         // A clock that stepped back must not date the end before the beginning.
@@ -56,6 +57,6 @@ package enum InterruptedCalls {
             occurredAt: max(now, usage.admittedAt),
             body: .usage(usage)
         )
-        return (EventEncoding.encode(event), usage.hold)
+        return (EventEncoding.encode(event), usage.hold - usage.charge)
     }
 }

@@ -60,6 +60,23 @@ package final class Settlement: Sendable {
         }
     }
 
+    /// Writes what a running call has come to, for the case that this process does not see its end.
+    func note(_ admitted: AdmittedCall, _ usage: Usage, _ callLoop: CallLoop) async {
+        let event = Event(
+            account: admitted.caller.account.id,
+            id: admitted.event,
+            occurredAt: admitted.admittedAt,
+            body: .usage(usage)
+        )
+        callLoop.journalled()
+        do {
+            let payload = EventEncoding.encode(event)
+            try await journal.revise(EntryID(admitted.event), payload, wakes: false)
+        } catch {
+            // What was written before stands, and the call goes on: only its end must be written.
+        }
+    }
+
     /// Writes the call's end; durable on return.
     ///
     /// The hold is turned into the charge.

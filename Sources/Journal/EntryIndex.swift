@@ -53,6 +53,12 @@ package struct EntryIndex: Sendable {
         return slot
     }
 
+    /// The row of a draft of this opening.
+    package func slot(ofDraft id: EntryID) throws(JournalError) -> Int64 {
+        guard let draft = drafts[id], !draft.isInherited else { throw JournalError(.notEntered) }
+        return draft.slot
+    }
+
     /// The draft to delete, if there is one, and the sequence of the settled entry.
     package mutating func settle(
         _ id: EntryID

@@ -5,7 +5,8 @@
 /// `kill -9`. Payloads are opaque.
 ///
 ///     enter ──► draft ──► settle ──► unshipped ──► markShipped ──► shipped ──► pruneShipped
-///                 └─────► discard
+///                 ├─────► discard
+///                 └─────► revise ──► draft
 package final class Journal: Sendable {
     /// The longest payload, in bytes.
     package static let payloadBytesMax = 1 << 20
@@ -103,6 +104,19 @@ extension Journal {
         wakes: Bool = true
     ) async throws(JournalError) {
         try await submit(.enter(id, payload), byteCount: payload.count, wakes: wakes)
+    }
+
+    /// Replaces a call's draft by a later state of it; durable on return.
+    ///
+    /// Throws `notEntered` when there is no draft of this opening. Whatever it throws, the draft
+    /// stands as it was.
+    /// - Parameter wakes: false when the caller will soon call `wake` for a whole batch.
+    package func revise(
+        _ id: EntryID,
+        _ payload: [UInt8],
+        wakes: Bool = true
+    ) async throws(JournalError) {
+        try await submit(.revise(id, payload), byteCount: payload.count, wakes: wakes)
     }
 
     /// Replaces a call's draft by its end, which is then to be shipped; durable on return.

@@ -12,7 +12,7 @@ package struct JournalError: Error, Hashable, Sendable {
         case alreadyEntered
         /// `settle` of an id that was settled lately: the first settlement stands.
         case alreadySettled
-        /// `settle` or `discard` of an id without a draft. A settlement is kept all the same.
+        /// `revise`, `settle` or `discard` of an id without a draft. A settlement is kept all the same.
         case notEntered
         /// The payload is longer than `Journal.payloadBytesMax`.
         case payloadTooLarge

@@ -22,6 +22,7 @@ final class JournalStore {
     private let commitStatement: Statement
     private let rollbackStatement: Statement
     private let insertDraft: Statement
+    private let reviseDraft: Statement
     private let deleteDraft: Statement
     private let insertSettled: Statement
     let shipping: ShippingStatements
@@ -38,6 +39,9 @@ final class JournalStore {
         rollbackStatement = try connection.prepare("ROLLBACK")
         insertDraft = try connection.prepare(
             "INSERT INTO drafts (slot, id, payload, entered_at) VALUES (?1, ?2, ?3, ?4)"
+        )
+        reviseDraft = try connection.prepare(
+            "UPDATE drafts SET id = ?2, payload = ?3, entered_at = ?4 WHERE slot = ?1"
         )
         deleteDraft = try connection.prepare("DELETE FROM drafts WHERE slot = ?1")
         insertSettled = try connection.prepare(
@@ -175,6 +179,15 @@ final class JournalStore {
     ) throws(JournalError) {
         let slot = try index.enter(id)
         try insertDraft.run(key: slot, id: id, payload: payload, instant)
+    }
+
+    func revise(
+        _ id: EntryID,
+        _ payload: [UInt8],
+        at instant: Int64
+    ) throws(JournalError) {
+        let slot = try index.slot(ofDraft: id)
+        try reviseDraft.run(key: slot, id: id, payload: payload, instant)
     }
 
     /// Whether there was a draft; the settlement is kept either way.

@@ -10,6 +10,7 @@ enum Letter: Sendable {
 /// What a call does to its entry.
 enum CallStep: Sendable {
     case enter(EntryID, [UInt8])
+    case revise(EntryID, [UInt8])
     case settle(EntryID, [UInt8])
     case discard(EntryID)
 }
@@ -144,6 +145,9 @@ extension JournalWriter {
             case .enter(let id, let payload):
                 if case .failing(let error) = gauges.health { return error }
                 try store.enter(id, payload, at: now)
+            case .revise(let id, let payload):
+                if case .failing(let error) = gauges.health { return error }
+                try store.revise(id, payload, at: now)
             case .settle(let id, let payload):
                 let hadDraft = try store.settle(id, payload, at: now)
                 if !hadDraft { return JournalError(.notEntered, "kept all the same") }

@@ -71,7 +71,7 @@ import Testing
         ("{limits: {bodyBytesMax: -1}}", "limits.bodyBytesMax"),
         ("{limits: {bodyBytesMax: 1.5}}", "limits.bodyBytesMax"),
         ("{policy: {shortCredit: 'beg'}}", "policy.shortCredit"),
-        ("{policy: {interrupted: 'measured'}}", "policy.interrupted"),
+        ("{policy: {interrupted: 'guessed'}}", "policy.interrupted"),
     ])
     func `a fault is named by its path`(text: String, path: String) throws {
         let (_, faults) = try read(text)

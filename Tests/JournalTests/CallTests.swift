@@ -59,6 +59,29 @@ import Testing
         await journal.close()
     }
 
+    @Test func `a draft is what it was revised to last, also after a crash`() async throws {
+        let fixture = try Fixture()
+        let journal = try await fixture.open()
+        try await journal.enter(entryID(1), payload("first"))
+        try await journal.enter(entryID(2), payload("other"))
+        try await journal.revise(entryID(1), payload("second"))
+        try await journal.revise(entryID(1), payload("a third, and longer"))
+        #expect(journal.depth.openCount == 2)
+        #expect(try await journal.unshipped(limit: 10).isEmpty)
+        let crashed = try fixture.crashed()
+        let next = try await crashed.open()
+        #expect(await failure { try await next.revise(entryID(1), []) } == .notEntered)
+        _ = try await next.recover { _, draft in draft }
+        let kept = try await next.unshipped(limit: 10)
+        #expect(Set(kept.map(\.payload)) == [payload("a third, and longer"), payload("other")])
+        await next.close()
+        try await journal.settle(entryID(1), payload("end"))
+        #expect(await failure { try await journal.revise(entryID(1), []) } == .notEntered)
+        #expect(await failure { try await journal.revise(entryID(3), []) } == .notEntered)
+        #expect(try await journal.unshipped(limit: 10).map(\.payload) == [payload("end")])
+        await journal.close()
+    }
+
     @Test func `a discarded draft leaves nothing behind`() async throws {
         let fixture = try Fixture()
         let journal = try await fixture.open()

@@ -199,6 +199,44 @@ def test_an_answer_in_one_piece_is_drained_all_the_same(gateways, upstream):
     assert (usage["outcome"], usage["usage_source"]) == ("client_gone", "upstream_final")
 
 
+@pytest.mark.parametrize("interrupted", ["free", "measured"])
+def test_a_call_that_dies_with_its_instance_costs_what_the_journal_saw(
+        fresh, upstream, interrupted):
+    upstream.script = stream([chunk("fares ") for _ in range(100)], pause=0.05)
+    fresh.configure(
+        {"chat": {"format": "openai", "baseURL": f"{upstream.url}/v1"}},
+        {"demo-small": {"routes": [{"upstream": "chat"}]}},
+        policy={"interrupted": interrupted})
+    fresh.key = fresh.account("counting", "5")
+    fresh.start()
+    where = urllib.parse.urlsplit(fresh.url)
+    payload = json.dumps(chat("demo-small", stream=True, max_tokens=500)).encode()
+    with socket.create_connection((where.hostname, where.port)) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"authorization: Bearer %s\r\ncontent-length: %d\r\n\r\n%s"
+            % (fresh.key.encode(), len(payload), payload))
+        seen = b""
+        while seen.count(b"fares") < 60:
+            seen += connection.recv(65536)
+        fresh.process.kill()
+    fresh.start()
+    found = wait_until(
+        lambda: [e for e in fresh.events("counting") if e["kind"] == "usage"], 30, "the event")
+    usage, cost = found[0]["usage"], -decimal.Decimal(found[0]["amount"])
+    assert usage["outcome"] == "interrupted"
+    if interrupted == "free":
+        assert (usage["usage_source"], cost) == ("none", 0)
+    else:
+        # Three seconds of text were seen, and the last note is a second old at most.
+        assert usage["usage_source"] == "estimated"
+        assert 20 <= usage["output_tokens"] <= 130
+        assert 0 < cost <= decimal.Decimal(usage["hold"])
+    fresh.settled("counting", 60)
+    assert fresh.process.stop() == 0
+    fresh.verify()
+
+
 def test_a_lowered_cap_is_no_lower_than_the_minimum(fresh, upstream):
     """Credit for some hundred tokens: enough for a minimum of 50, too little for one of 500."""
     caps = []

@@ -98,7 +98,12 @@ struct ConfigurationFile {
                 at: "policy.onDisconnect",
                 of: GatewayPolicy.OnDisconnect.self
             ) ?? policy.onDisconnect
-        only("free", fields["interrupted"], at: "policy.interrupted", reader)
+        policy.interrupted =
+            reader.choice(
+                fields["interrupted"],
+                at: "policy.interrupted",
+                of: GatewayPolicy.Interrupted.self
+            ) ?? policy.interrupted
         policy.missingUsage =
             reader.choice(
                 fields["missingUsage"],
@@ -118,17 +123,6 @@ struct ConfigurationFile {
                 in: 1...1_000_000
             ) ?? policy.minimumOutputTokens
         return policy
-    }
-
-    /// A setting of which this version enforces one value: another is refused, never ignored.
-    private static func only(
-        _ value: String,
-        _ tree: JSONTree?,
-        at path: String,
-        _ reader: ConfigurationReader
-    ) {
-        guard let text = reader.text(tree, at: path), text != value else { return }
-        reader.fault(path, "must be \"\(value)\": this version has no other")
     }
 
     private static func limits(
