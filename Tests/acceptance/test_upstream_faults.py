@@ -128,8 +128,10 @@ BREAKS = {
     "silence": (lambda connection, request: (
         stream([chunk("One "), chunk("two")], ends=False)(connection, request),
         time.sleep(5)), "timed_out"),
+    # A pause, so that the answer has begun when its error comes.
     "an error event": (stream([chunk("One "), chunk("two"), data(
-        {"error": {"message": "overloaded", "type": "server_error"}})]), "upstream_failed"),
+        {"error": {"message": "overloaded", "type": "server_error"}})], pause=0.1),
+        "upstream_failed"),
 }
 
 
@@ -154,7 +156,7 @@ MESSAGE_BREAKS = {
     "a connection that ends": stream([MESSAGE_START, BLOCK, text_delta("One")], ends=False),
     "an end without a stop": stream([MESSAGE_START, BLOCK, text_delta("One")]),
     "an error event": stream([MESSAGE_START, BLOCK, text_delta("One"), event(
-        "error", error={"type": "overloaded_error", "message": "Overloaded"})]),
+        "error", error={"type": "overloaded_error", "message": "Overloaded"})], pause=0.1),
 }
 
 
