@@ -1,7 +1,6 @@
 import Ledger
 import Postgres
 import Schema
-import Synchronization
 
 /// Appends calls that settle from leases, as the shippers of several instances do.
 enum AppendMeasure {
@@ -14,7 +13,8 @@ enum AppendMeasure {
         let events = try options.required("events")
         let connections = options["connections"] ?? 8
         let store = EventStore(database)
-        let rest = Mutex(events / batch)
+        let batchesEach = events / batch / connections
+        guard batchesEach > 0 else { throw BenchmarkError("fewer batches than connections") }
         if options["prepared"] == 0 { try await forbidPreparing(database) }
         // Connecting and planning for the first time is not what is measured.
         for _ in 0..<connections {
@@ -24,10 +24,7 @@ enum AppendMeasure {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<connections {
                 group.addTask {
-                    while rest.withLock({ rest in
-                        rest -= 1
-                        return rest >= 0
-                    }) {
+                    for _ in 0..<batchesEach {
                         let events = (0..<batch).map { _ in
                             event(of: .random(in: accounts))
                         }
@@ -41,7 +38,7 @@ enum AppendMeasure {
             try await group.waitForAll()
         }
         return [
-            ("events", events / batch * batch),
+            ("events", batchesEach * connections * batch),
             ("microseconds", start.duration(to: .now).microseconds),
         ]
     }

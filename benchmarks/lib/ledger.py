@@ -101,12 +101,12 @@ def pgbench(seconds):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--events", type=int, default=60_000)
+    options.add_argument("--events", type=int, default=64_000)
     options.add_argument("--quick", action="store_true", help="two small rounds: that it runs")
     options.add_argument("--output", default="benchmarks/ledger.json")
     options = options.parse_args()
     if options.quick:
-        options.rounds, options.events = 2, 6_000
+        options.rounds, options.events = 2, 8_000
     events = options.events
     folder = pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]).parent
 
