@@ -11,7 +11,6 @@ enum Mutation: String, CaseIterable {
     case neverSweeps = "never-sweeps"
     case neverTellsShipped = "never-tells-shipped"
     case closesBeforeShipping = "closes-before-shipping"
-    case renewsFromReply = "renews-from-reply"
     case outlivesItsSuccessor = "outlives-its-successor"
 
     // Of the database: a rule is broken in what it keeps or says.

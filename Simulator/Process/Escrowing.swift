@@ -91,8 +91,7 @@ extension World {
         switch result {
         case .success(.current):
             process.heartbeatFailures = 0
-            let from = mutation == .renewsFromReply ? process.clock(now) : sentAt
-            process.tenure?.renew(until: from + plan.settings.validity, now: process.clock(now))
+            process.tenure?.renew(until: sentAt + plan.settings.validity, now: process.clock(now))
         case .success(.superseded):
             supersede(process)
             guard mutation == .outlivesItsSuccessor else { return }

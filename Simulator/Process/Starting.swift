@@ -36,6 +36,10 @@ extension World {
             note("process \(process.id): its journal is refused")
             process.phase = .refused
             hosts[process.host].isRefused = true
+            // Its calls without an end are for a person to look at.
+            for call in calls where call.disk == process.disk && !call.isEnded {
+                call.isForgiven = true
+            }
             return schedule(.lookDrained, on: process, within: .seconds(1))
         }
         process.candidates.removeFirst(index)

@@ -13,6 +13,8 @@ final class World {
     /// What the walls' clocks show when a world begins: 2026-01-01.
     static let wallOrigin: Int64 = 1_767_225_600_000_000
     static let unit: Int128 = 1_000_000_000
+    /// Far more than the busiest seed takes, so that a storm of messages is found as well.
+    static let stepsMax = 100_000
 
     let plan: Plan
     let mutation: Mutation?
@@ -81,6 +83,7 @@ final class World {
             if case .end = step { return checkEnd() }
             perform(step)
             statistics.steps += 1
+            if statistics.steps > Self.stepsMax { fail("its steps never end") }
             check()
         }
     }

@@ -368,7 +368,7 @@ def main():
     demo = Demo(folder, "--chunk-ms", "2")
     first = Installation(folder)
     first.prepare()
-    credits = {"rich": "50", "poor": "0.05", "middling": "1"}
+    credits = {"rich": "50", "poor": "0.01", "middling": "0.2"}
     keys = [first.account(slug, credit) for slug, credit in credits.items()]
     instances = [Instance(number, folder / str(number), first.database, demo.url)
                  for number in range(options.instances)]
