@@ -15,6 +15,8 @@ package enum UsageDimension: String, CaseIterable, Sendable {
 /// Sums of calls, tokens and cost.
 package struct UsageSums: Hashable, Sendable {
     package var calls: Int64 = 0
+    /// Calls whose answer did not come, or did not come whole, for a reason of ours or upstream.
+    package var failures: Int64 = 0
     /// Prompt tokens that came from no cache, of text, sound and images.
     package var inputTokens: Int64 = 0
     package var cacheReadTokens: Int64 = 0
@@ -22,15 +24,16 @@ package struct UsageSums: Hashable, Sendable {
     package var outputTokens: Int64 = 0
     /// What was paid.
     package var cost = Pico.zero
+    package var latencies = LatencySketch()
 }
 
-/// Usage of an account in a span of time, broken down, from the events themselves.
+/// Usage of an account in a span of time, broken down; never behind the events.
 package struct AccountUsage: Hashable, Sendable {
     package struct Row: Hashable, Sendable {
         /// One value for each dimension asked for, in that order.
         ///
-        /// Days and months are reckoned in
-        /// the account's time zone: `2026-11-24`, `2026-11`; an hour is its beginning in UTC.
+        /// Days and months are reckoned in the account's time zone: `2026-11-24`, `2026-11`; an
+        /// hour is its beginning in UTC.
         package let group: [String]
         package let sums: UsageSums
     }
@@ -45,87 +48,61 @@ package struct AccountUsage: Hashable, Sendable {
 
 extension EventStore {
     /// Sums up an account's usage with `from` ≤ settled < `to`.
+    ///
+    /// On the basis of the projection it reads what is beyond the projection from the events, of
+    /// one snapshot, so that both bases always give the same.
     package func usageReport(
         _ account: AccountID,
         from: Instant? = nil,
         to: Instant? = nil,
         by dimensions: [UsageDimension],
-        key: KeyID? = nil
+        key: KeyID? = nil,
+        basis: UsageReportQuery.Basis = .projection
     ) async throws(LedgerError) -> AccountUsage {
-        let query = usageQuery(account, from: from, to: to, by: dimensions, key: key)
+        let query = UsageReportQuery(account: account, from: from, to: to, key: key, basis: basis)
+            .sql(by: dimensions)
         let rows = try await database.ledgerRead { session in
-            try session.execute(query).map { row in
-                AccountUsage.Row(
-                    group: try row.get("groups", as: [String].self),
-                    sums: UsageSums(
-                        calls: try row.get("calls"),
-                        inputTokens: try row.get("input_tokens"),
-                        cacheReadTokens: try row.get("cache_read_tokens"),
-                        cacheWriteTokens: try row.get("cache_write_tokens"),
-                        outputTokens: try row.get("output_tokens"),
-                        cost: try row.get("cost")
+            // The branches of the query want their rows by their keys, whatever the statistics of
+            // a new partition say.
+            try session.transaction { session in
+                try session.script("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+                return try session.execute(query).map { row in
+                    AccountUsage.Row(
+                        group: try row.get("groups", as: [String].self),
+                        sums: try UsageSums(row)
                     )
-                )
+                }
             }
         }
         var total = UsageSums()
         for row in rows { total += row.sums }
         return AccountUsage(from: from, to: to, dimensions: dimensions, rows: rows, total: total)
     }
-
-    private func usageQuery(
-        _ account: AccountID,
-        from: Instant?,
-        to: Instant?,
-        by dimensions: [UsageDimension],
-        key: KeyID?
-    ) -> SQL {
-        let groups = dimensions.map(\.expression).joined(separator: ", ")
-        var condition: SQL = "events.account_id = \(account) AND kind = 'usage'"
-        if let from { condition = "\(condition) AND occurred_at >= \(from)" }
-        if let to { condition = "\(condition) AND occurred_at < \(to)" }
-        if let key { condition = "\(condition) AND events.key_id = \(key)" }
-        return """
-            SELECT ARRAY[\(unescaped: groups)]::text[] AS groups, count(*) AS calls,
-                sum(input_tokens::bigint + audio_input_tokens + image_input_tokens)::bigint
-                    AS input_tokens,
-                sum(cache_read_tokens)::bigint AS cache_read_tokens,
-                sum(cache_write_short_tokens::bigint + cache_write_long_tokens)::bigint
-                    AS cache_write_tokens,
-                sum(output_tokens::bigint + audio_output_tokens)::bigint AS output_tokens,
-                -sum(amount_pico) AS cost
-            FROM events JOIN accounts USING (account_id)
-                LEFT JOIN projects USING (account_id, project_id)
-            WHERE \(condition)
-            GROUP BY 1 ORDER BY 1
-            """
-    }
-}
-
-extension UsageDimension {
-    /// The text of its groups, by the columns of `events`, `accounts` and `projects`.
-    fileprivate var expression: String {
-        switch self {
-        case .hour:
-            "to_char(date_trunc('hour', occurred_at AT TIME ZONE 'UTC'), "
-                + "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-        case .day: "to_char(occurred_at AT TIME ZONE accounts.time_zone, 'YYYY-MM-DD')"
-        case .month: "to_char(occurred_at AT TIME ZONE accounts.time_zone, 'YYYY-MM')"
-        case .project: "coalesce(projects.slug, project_id::text)"
-        case .key: "key_id::text"
-        case .model: "model"
-        case .upstream: "upstream"
-        }
-    }
 }
 
 extension UsageSums {
+    fileprivate init(_ row: Row) throws {
+        calls = try row.get("calls")
+        failures = try row.get("failures")
+        inputTokens = try row.get("input_tokens")
+        cacheReadTokens = try row.get("cache_read_tokens")
+        cacheWriteTokens = try row.get("cache_write_tokens")
+        outputTokens = try row.get("output_tokens")
+        cost = try row.get("cost")
+        guard let sketch = LatencySketch(decimal: try row.get("latency_sketch")) else {
+            throw LedgerError(.corrupt, "a sketch of latencies that is no number")
+        }
+        latencies = sketch
+    }
+
     static func += (left: inout UsageSums, right: UsageSums) {
         left.calls += right.calls
+        left.failures += right.failures
         left.inputTokens += right.inputTokens
         left.cacheReadTokens += right.cacheReadTokens
         left.cacheWriteTokens += right.cacheWriteTokens
         left.outputTokens += right.outputTokens
         left.cost += right.cost
+        left.latencies += right.latencies
     }
 }

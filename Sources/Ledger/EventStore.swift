@@ -8,9 +8,16 @@ package struct EventStore: Sendable {
     package static let batchMax = 1_000
 
     let database: Database
+    private let onAppend: @Sendable ([ProjectionTarget]) -> Void
 
-    package init(_ database: Database) {
+    /// - Parameter onAppend: is told what this store has appended, once it is durable; must return
+    ///   at once. Projections follow by it without having to look.
+    package init(
+        _ database: Database,
+        onAppend: @escaping @Sendable ([ProjectionTarget]) -> Void = { _ in }
+    ) {
         self.database = database
+        self.onAppend = onAppend
     }
 
     /// Appends events, in order, and returns what became of each.
@@ -25,9 +32,30 @@ package struct EventStore: Sendable {
         outcomes.reserveCapacity(events.count)
         for start in stride(from: 0, to: hashed.count, by: Self.batchMax) {
             let batch = hashed[start..<min(start + Self.batchMax, hashed.count)]
-            outcomes += try await append(Array(batch))
+            let appended = try await append(Array(batch))
+            onAppend(Self.targets(batch, appended))
+            outcomes += appended
         }
         return outcomes
+    }
+
+    /// How far each stream has grown.
+    private static func targets(
+        _ batch: ArraySlice<HashedEvent>,
+        _ outcomes: [AppendOutcome]
+    ) -> [ProjectionTarget] {
+        var targets: [AccountID: ProjectionTarget] = [:]
+        for (hashed, outcome) in zip(batch, outcomes) {
+            guard case .appended(let version, _, _) = outcome else { continue }
+            let account = hashed.event.account
+            targets[
+                account,
+                default: ProjectionTarget(account: account, through: version, count: 0)
+            ].count += 1
+            // Versions grow within a batch.
+            targets[account]?.through = version
+        }
+        return Array(targets.values)
     }
 
     /// Appends a batch; one that the data in it spoil is halved until the spoilt event is alone.

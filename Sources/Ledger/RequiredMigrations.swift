@@ -19,5 +19,6 @@ package enum RequiredMigrations {
         "0015_seals",
         "0016_spend_caps",
         "0017_directory_changes",
+        "0018_projections",
     ]
 }

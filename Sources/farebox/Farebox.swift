@@ -14,6 +14,7 @@ struct Farebox {
                 + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
                 + KeyCommands.all + CreditCommands.all + PriceCommands.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
+                + LedgerStatusCommand.all + LedgerRebuildCommand.all + LedgerReplayCommand.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

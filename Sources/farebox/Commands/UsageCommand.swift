@@ -1,7 +1,7 @@
 import Ledger
 import Schema
 
-/// `farebox usage`: what an account used and paid, summed from its events.
+/// `farebox usage`: what an account used and paid, from the projection and what is newer.
 enum UsageCommand {
     static let all = [
         Command(
@@ -104,10 +104,21 @@ enum UsageCommand {
 
     private static func sums(_ sums: UsageSums, _ currency: Currency) -> [(String, JSONNode)] {
         [
-            ("calls", .integer(sums.calls)), ("input_tokens", .integer(sums.inputTokens)),
+            ("calls", .integer(sums.calls)), ("failures", .integer(sums.failures)),
+            ("input_tokens", .integer(sums.inputTokens)),
             ("cache_read_tokens", .integer(sums.cacheReadTokens)),
             ("cache_write_tokens", .integer(sums.cacheWriteTokens)),
             ("output_tokens", .integer(sums.outputTokens)), ("cost", .money(sums.cost, currency)),
+            ("latency_ms", latencies(sums.latencies)),
         ]
+    }
+
+    /// Percentiles, each at most a sixteenth off.
+    private static func latencies(_ sketch: LatencySketch) -> JSONNode {
+        .object(
+            [("p50", 50), ("p95", 95), ("p99", 99)].map { name, percent in
+                (name, sketch.percentile(percent).map(JSONNode.integer) ?? .null)
+            }
+        )
     }
 }

@@ -13,12 +13,16 @@ struct AdminFace: Sendable {
     let settlement: Settlement
     let sealing: SealRunner
     let loops: [EventLoop]
+    let projections: ProjectionsRunner
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         let (status, type, text) =
             switch (request.method, request.path) {
             case ("GET", "/metrics"):
-                (200, "text/plain; version=0.0.4", metrics.text(gauges: gauges))
+                (
+                    200, "text/plain; version=0.0.4",
+                    metrics.text(gauges: gauges) + projections.metrics
+                )
             case ("GET", "/healthz"): (200, "text/plain", "ok\n")
             default: (404, "text/plain", "GET /metrics, GET /healthz\n")
             }

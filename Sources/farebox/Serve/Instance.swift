@@ -60,9 +60,10 @@ struct Instance: Sendable {
             log: log,
             now: now
         )
+        let projections = try ProjectionsRunner(options.databaseURL, log)
         let shipper = Shipper(
             journal: journal,
-            store: EventStore(database),
+            store: EventStore(database, onAppend: { projections.note($0) }),
             escrow: escrow,
             metrics: metrics,
             log: log,
@@ -110,7 +111,8 @@ struct Instance: Sendable {
             escrow: escrow,
             settlement: settlement,
             sealing: sealing,
-            loops: loops.members.map(\.loop)
+            loops: loops.members.map(\.loop),
+            projections: projections
         )
         admin = HTTPServer(
             loop: loops.members[0].loop,
@@ -124,6 +126,7 @@ struct Instance: Sendable {
             [
                 loops,
                 sealing,
+                projections,
                 ShippingRunner(shipper: shipper, settlement: settlement, journal: journal),
                 SnapshotRunner(
                     keeper: keeper,

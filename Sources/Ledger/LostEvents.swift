@@ -1,0 +1,75 @@
+import Postgres
+import Schema
+
+/// What a database that was restored from a backup lacks of the events that somebody still has.
+package struct LostEvents: Sendable {
+    private let database: Database
+
+    package init(_ database: Database) {
+        self.database = database
+    }
+
+    /// Those of the events that are in no stream, in their order.
+    package func missing(of events: [Event]) async throws(LedgerError) -> [Event] {
+        let present = try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT wanted.number FROM unnest(\(events.map(\.account)), \(events.map(\.id)))
+                    WITH ORDINALITY AS wanted (account_id, event_id, number)
+                WHERE EXISTS (SELECT FROM events WHERE events.account_id = wanted.account_id
+                    AND events.event_id = wanted.event_id)
+                """
+            )
+            return Set(try rows.map { try $0.get("number", as: Int64.self) })
+        }
+        return events.enumerated().filter { !present.contains(Int64($0.offset) + 1) }
+            .map(\.element)
+    }
+
+    /// What late charges may take of each account; nothing for an account that does not exist.
+    package func free(
+        of accounts: [AccountID]
+    ) async throws(LedgerError) -> [AccountID: Pico] {
+        try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT \(HeadSummary.columns) FROM account_heads
+                WHERE account_id = ANY(\(accounts))
+                """
+            )
+            var free: [AccountID: Pico] = [:]
+            for row in rows {
+                free[try row.get("account_id")] = try HeadSummary(row).free.clampedToZero
+            }
+            return free
+        }
+    }
+
+    package struct OpenLease: Hashable, Sendable {
+        package let account: AccountID
+        package let lease: LeaseID
+        /// What it has set aside and not settled.
+        package let left: Pico
+    }
+
+    /// The leases of an instance that this database takes for open.
+    package func openLeases(
+        of instance: InstanceID
+    ) async throws(LedgerError) -> [OpenLease] {
+        try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT account_id, lease_id, granted - settled AS remainder FROM leases
+                WHERE instance_id = \(instance) AND state = 'open'
+                """
+            )
+            return try rows.map { row in
+                OpenLease(
+                    account: try row.get("account_id"),
+                    lease: try row.get("lease_id"),
+                    left: try row.get("remainder")
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import Postgres
+import Schema
+
+/// One batch of a build inside of a transaction: rows and checkpoints move together or not at all.
+///
+/// It locks checkpoints, never an account's head, so that no append or lease waits for it.
+struct ProjectionBatch {
+    private let build: ProjectionBuild
+    private let session: Session
+
+    /// Where the streams of the batch stood, once that is known.
+    private(set) var after: [AccountID: Int64] = [:]
+
+    init(_ build: ProjectionBuild, _ session: Session) {
+        self.build = build
+        self.session = session
+    }
+
+    /// What a batch came to.
+    enum Outcome: Sendable {
+        /// Where each stream stands now, without those that another projector has locked.
+        case moved([AccountID: Int64])
+        /// The build is not followed any more, and nothing was done.
+        case superseded
+    }
+
+    /// Takes in the streams up to their targets, at most `streamMax` events of each.
+    mutating func run(_ targets: [ProjectionTarget], streamMax: Int64) throws -> Outcome {
+        // Every row is wanted by its key; see `AppendTransaction`. Losing the last commits with the
+        // server loses rows and checkpoint together, so none has to wait for the disk.
+        try session.script(
+            """
+            SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+            SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+            SET LOCAL jit = off; SET LOCAL work_mem = '64MB'; SET LOCAL synchronous_commit = off
+            """
+        )
+        guard try isFollowed() else { return .superseded }
+        let accounts = targets.map(\.account)
+        after = try lockCheckpoints(accounts)
+        var moved: [AccountID: Int64] = [:]
+        var steps: [(account: AccountID, after: Int64, through: Int64)] = []
+        for target in targets {
+            guard let after = after[target.account] else { continue }
+            moved[target.account] = max(after, target.through)
+            guard target.through > after else {
+                moved[target.account] = after
+                continue
+            }
+            steps.append((target.account, after, min(target.through, after + streamMax)))
+        }
+        guard !steps.isEmpty else { return .moved(moved) }
+        let found = try takeIn(steps)
+        for step in steps {
+            let (count, last) = found[step.account] ?? (0, step.after)
+            guard last == step.through, count == step.through - step.after else {
+                throw StreamGap(
+                    account: step.account,
+                    reason: "versions \(step.after + 1) to \(step.through) should be"
+                        + " \(step.through - step.after) events, and are \(count)"
+                )
+            }
+            moved[step.account] = step.through
+        }
+        try moveCheckpoints(steps)
+        return .moved(moved)
+    }
+
+    /// Keeps the build from being swapped or retired until the commit.
+    private func isFollowed() throws -> Bool {
+        let rows = try session.execute(
+            """
+            SELECT FROM projections
+            WHERE projection = \(build.projection) AND build = \(build.number)
+                AND state <> 'retired'
+            FOR SHARE
+            """
+        )
+        return !rows.isEmpty
+    }
+
+    /// Locks what no other projector has; one that waits here would only do the other's work.
+    private func lockCheckpoints(_ accounts: [AccountID]) throws -> [AccountID: Int64] {
+        var locked = try selectCheckpoints(accounts)
+        let missing = accounts.filter { locked[$0] == nil }
+        guard !missing.isEmpty else { return locked }
+        let made = try session.execute(
+            """
+            INSERT INTO projection_checkpoints (account_id, projection, build, version)
+            SELECT unnest(\(missing.sorted())), \(build.projection), \(build.number), 0
+            ON CONFLICT DO NOTHING
+            RETURNING account_id
+            """
+        )
+        for row in made { locked[try row.get("account_id")] = 0 }
+        return locked
+    }
+
+    private func selectCheckpoints(_ accounts: [AccountID]) throws -> [AccountID: Int64] {
+        let rows = try session.execute(
+            """
+            SELECT account_id, version FROM projection_checkpoints
+            WHERE account_id = ANY(\(accounts)) AND projection = \(build.projection)
+                AND build = \(build.number)
+            ORDER BY account_id FOR UPDATE SKIP LOCKED
+            """
+        )
+        var versions: [AccountID: Int64] = [:]
+        versions.reserveCapacity(rows.count)
+        for row in rows { versions[try row.get("account_id")] = try row.get("version") }
+        return versions
+    }
+
+    /// Reads, sums up and writes in one statement, and so of one snapshot; the count and the last
+    /// version of what it read.
+    private func takeIn(
+        _ steps: [(account: AccountID, after: Int64, through: Int64)]
+    ) throws -> [AccountID: (count: Int64, last: Int64)] {
+        // OFFSET keeps the inner query from being flattened into another join order.
+        let rows = try session.execute(
+            """
+            WITH batch AS MATERIALIZED (
+                SELECT steps.*, accounts.time_zone
+                FROM unnest(\(steps.map(\.account)), \(steps.map(\.after)),
+                        \(steps.map(\.through))) AS steps (account_id, after, through)
+                    JOIN accounts USING (account_id)
+            ), picked AS MATERIALIZED (
+                SELECT found.*, batch.time_zone
+                FROM batch CROSS JOIN LATERAL (
+                    SELECT account_id, version, kind, occurred_at, project_id, key_id, model,
+                        upstream, upstream_cost_currency, price_version, service_tier,
+                        context_threshold, outcome, input_tokens, cache_read_tokens,
+                        cache_write_short_tokens, cache_write_long_tokens, audio_input_tokens,
+                        image_input_tokens, output_tokens, audio_output_tokens, reasoning_tokens,
+                        web_searches, amount_pico, excess_pico, upstream_cost_pico, latency_ms,
+                        first_byte_ms
+                    FROM events
+                    WHERE events.account_id = batch.account_id AND events.version > batch.after
+                        AND events.version <= batch.through
+                    OFFSET 0
+                ) AS found
+            ), written AS (
+                \(build.projection.table.insert(into: build.number))
+            )
+            SELECT account_id, count(*) AS count, max(version) AS last FROM picked
+            GROUP BY account_id
+            """
+        )
+        var found: [AccountID: (count: Int64, last: Int64)] = [:]
+        found.reserveCapacity(rows.count)
+        for row in rows {
+            found[try row.get("account_id")] = (try row.get("count"), try row.get("last"))
+        }
+        return found
+    }
+
+    private func moveCheckpoints(
+        _ steps: [(account: AccountID, after: Int64, through: Int64)]
+    ) throws {
+        let rows = try session.execute(
+            """
+            UPDATE projection_checkpoints AS checkpoint
+            SET version = steps.through, stopped_at = NULL, stop_reason = NULL
+            FROM unnest(\(steps.map(\.account)), \(steps.map(\.after)), \(steps.map(\.through)))
+                AS steps (account_id, after, through)
+            WHERE checkpoint.account_id = steps.account_id
+                AND checkpoint.projection = \(build.projection)
+                AND checkpoint.build = \(build.number) AND checkpoint.version = steps.after
+            """
+        )
+        guard rows.affectedCount == steps.count else {
+            throw LedgerError(.corrupt, "a checkpoint moved while it was locked")
+        }
+    }
+}
+
+/// Events that should be in a stream are not there.
+struct StreamGap: Error {
+    let account: AccountID
+    let reason: String
+}
