@@ -70,12 +70,12 @@ extension BurningGrant {
         )
     }
 
-    /// What a correction gives: nobody paid for it. It is named by its event.
+    /// What a correction gives, named by its event: nobody paid for it.
     init(correction recorded: RecordedEvent) {
         self.init(namedBy: recorded, .promotional)
     }
 
-    /// What a payment leaves over. It is named by its event.
+    /// What a payment leaves over, named by its event.
     init(surplusOf recorded: RecordedEvent) {
         self.init(namedBy: recorded, .paid)
     }

@@ -1,11 +1,11 @@
 import Postgres
 import Schema
 
-/// Moves credit by hand: grants, corrections, limits.
+/// Moves credit by hand: grants and their end, corrections, limits.
 ///
-/// Each is an event of the account's stream.
+/// Each is an event of the account's stream, and safe to repeat.
 package struct Credits: Sendable {
-    private let database: Database
+    let database: Database
 
     package init(_ database: Database) {
         self.database = database
@@ -19,6 +19,9 @@ package struct Credits: Sendable {
         package var kind = CreditGranted.Kind.paid
         /// Lower burns first.
         package var priority: Int32 = 0
+        /// When it comes into the balance; nil is at once.
+        package var startsAt: Instant?
+        /// From when on no call is admitted on it; nil is never.
         package var expiresAt: Instant?
         /// An outside reference such as a payment's: a second grant of it is the first one.
         package var reference: String?
@@ -29,10 +32,27 @@ package struct Credits: Sendable {
         }
 
         fileprivate var content: [String?] {
-            [
+            let terms = [
                 amount.description, kind.rawValue, String(priority), expiresAt?.description,
                 reference,
             ]
+            return startsAt.map { terms + [$0.description] } ?? terms
+        }
+
+        fileprivate func validate() throws(LedgerError) {
+            guard amount > .zero, amount <= .balanceMax else {
+                throw LedgerError(.invalid, "the amount must be above zero and at most 10 trillion")
+            }
+            if let reference, !(1...200).contains(reference.unicodeScalars.count) {
+                throw LedgerError(.invalid, "a reference has 1 to 200 characters")
+            }
+        }
+
+        /// A repeat may come after the end; a new grant may not.
+        fileprivate func requireFuture(at instant: Instant) throws(LedgerError) {
+            if let expiresAt, expiresAt <= max(startsAt ?? instant, instant) {
+                throw LedgerError(.invalid, "the grant would end before it begins")
+            }
         }
     }
 
@@ -44,14 +64,7 @@ package struct Credits: Sendable {
         at instant: Instant,
         idempotencyKey: String? = nil
     ) async throws(LedgerError) -> GrantSummary {
-        guard grant.amount > .zero, grant.amount <= .balanceMax else {
-            throw LedgerError(.invalid, "the amount must be above zero and at most 10 trillion")
-        }
-        if let reference = grant.reference {
-            guard (1...200).contains(reference.unicodeScalars.count) else {
-                throw LedgerError(.invalid, "a reference has 1 to 200 characters")
-            }
-        }
+        try grant.validate()
         let command = IdempotentCommand(
             "credit grant",
             key: idempotencyKey,
@@ -59,6 +72,7 @@ package struct Credits: Sendable {
         )
         let id = GrantID.make(at: instant)
         let eventID = EventID.make(at: instant)
+        try await catchUp(grant.account)
         return try await database.ledgerCommand { session in
             let account = try AccountSummary.lock(slug: grant.account, session)
             if let known = try command.recorded(for: account.id, session) {
@@ -68,11 +82,32 @@ package struct Credits: Sendable {
                 try command.record(UUIDBytes(known.id), for: account.id, session)
                 return known
             }
+            try grant.requireFuture(at: instant)
+            try insert(grant, id, eventID, account, at: instant, session)
+            try command.record(UUIDBytes(id), for: account.id, session)
+            let changed = try AccountSummary.read(slug: grant.account, session)
+            return try GrantSummary.read(id, of: changed, session)
+        }
+    }
+
+    /// Records a grant, and posts it unless it begins later.
+    private func insert(
+        _ grant: Grant,
+        _ id: GrantID,
+        _ eventID: EventID,
+        _ account: AccountSummary,
+        at instant: Instant,
+        _ session: Session
+    ) throws {
+        let isScheduled = grant.startsAt.map { $0 > instant } ?? false
+        if !isScheduled {
             let body = CreditGranted(
                 grant: id,
                 kind: grant.kind,
                 amount: grant.amount,
-                reference: grant.reference
+                reference: grant.reference,
+                priority: grant.priority,
+                expiresAt: grant.expiresAt
             )
             _ = try AppendTransaction(session).runOne(
                 Event(
@@ -82,17 +117,16 @@ package struct Credits: Sendable {
                     body: .creditGranted(body)
                 )
             )
-            _ = try session.execute(
-                """
-                INSERT INTO grants (account_id, grant_id, event_id, kind, amount, priority,
-                    expires_at, reference)
-                VALUES (\(account.id), \(id), \(eventID), \(grant.kind), \(grant.amount),
-                    \(grant.priority), \(grant.expiresAt), \(grant.reference))
-                """
-            )
-            try command.record(UUIDBytes(id), for: account.id, session)
-            return try GrantSummary.read(id, of: account, session)
         }
+        _ = try session.execute(
+            """
+            INSERT INTO grants (account_id, grant_id, event_id, kind, amount, priority,
+                starts_at, expires_at, reference, created_at, posted_at)
+            VALUES (\(account.id), \(id), \(eventID), \(grant.kind), \(grant.amount),
+                \(grant.priority), \(grant.startsAt), \(grant.expiresAt), \(grant.reference),
+                \(instant), \(isScheduled ? nil : instant))
+            """
+        )
     }
 
     /// The grant of an attempt whose answer was lost, or of the same reference.
@@ -102,150 +136,38 @@ package struct Credits: Sendable {
         _ account: AccountSummary,
         _ session: Session
     ) throws -> GrantSummary? {
-        let rows = try session.execute(
-            """
-            SELECT grant_id FROM grants WHERE account_id = \(account.id)
-                AND (grant_id = \(id) OR reference = \(grant.reference))
-            """
+        let found = try GrantRow.read(
+            of: account.id,
+            where: "(grant_id = \(id) OR reference = \(grant.reference))",
+            session
         )
-        guard let row = rows.first else { return nil }
-        let found = try GrantSummary.read(row.get("grant_id"), of: account, session)
-        guard found.amount == grant.amount, found.kind == grant.kind,
-            found.priority == grant.priority, found.expiresAt == grant.expiresAt
+        guard let row = found.first else { return nil }
+        guard row.amount == grant.amount, row.kind == grant.kind,
+            row.priority == grant.priority, row.startsAt == grant.startsAt,
+            row.expiresAt == grant.expiresAt
         else {
             throw LedgerError(.conflict, "the reference came before with other content")
         }
-        return found
+        return try GrantSummary.read(row.id, of: account, session)
     }
 
-    /// The grants of an account in the order in which they burn.
-    package func list(_ account: String) async throws(LedgerError) -> [GrantSummary] {
-        try await database.ledgerRead { session in
-            let account = try AccountSummary.read(slug: account, session)
-            return try GrantSummary.readAll(of: account, session)
+    /// The grants of an account and what is left of them, at one version of its stream.
+    package func list(_ slug: String) async throws(LedgerError) -> GrantList {
+        try await catchUp(slug)
+        do {
+            return try await database.transaction(.repeatableRead) { session in
+                try GrantList.read(AccountSummary.read(slug: slug, session), session)
+            }
+        } catch {
+            throw LedgerError(error)
         }
     }
 
-    /// What is corrected, and why.
-    package struct Adjustment: Hashable, Sendable {
-        package var account: String
-        /// Signed and not zero.
-        package var amount: Pico
-        package var reason: String
-        /// Whether it may take what is held.
-        package var isForced = false
-
-        package init(account: String, amount: Pico, reason: String) {
-            self.account = account
-            self.amount = amount
-            self.reason = reason
+    /// Folds most of a long stream before a command locks the head.
+    func catchUp(_ slug: String) async throws(LedgerError) {
+        let account = try await database.ledgerRead { session in
+            try AccountSummary.read(slug: slug, session).id
         }
+        try await database.catchUpBurnDown(of: account)
     }
-
-    /// Corrects the balance up or down, with a reason.
-    ///
-    /// A correction never takes what is held, unless it is forced: then what it takes beyond
-    /// balance and limit makes the account overdrawn, and nothing is admitted until that is paid.
-    ///
-    /// - Throws: `.refused` with the figures.
-    package func adjust(
-        _ adjustment: Adjustment,
-        at instant: Instant,
-        idempotencyKey: String? = nil
-    ) async throws(LedgerError) -> AccountSummary {
-        let (amount, reason) = (adjustment.amount, adjustment.reason)
-        guard !reason.isEmpty, reason.utf8.count <= 1_000 else {
-            throw LedgerError(.invalid, "a correction needs a reason of at most 1000 bytes")
-        }
-        let command = IdempotentCommand(
-            "credit adjust",
-            key: idempotencyKey,
-            content: [amount.description, reason, adjustment.isForced ? "forced" : nil]
-        )
-        let change = BalanceChange(
-            body: .creditAdjusted(CreditAdjusted(amount: amount, reason: reason)),
-            isForced: adjustment.isForced,
-            slug: adjustment.account,
-            instant: instant,
-            command: command
-        )
-        return try await database.ledgerCommand { session in try change.append(session) }
-    }
-
-    /// Sets how far below zero the balance may go.
-    ///
-    /// Lowering it below what is used makes the account overdrawn.
-    package func setLimit(
-        _ account: String,
-        to limit: Pico,
-        at instant: Instant
-    ) async throws(LedgerError) -> AccountSummary {
-        let change = BalanceChange(
-            body: .creditLimitSet(CreditLimitSet(limit: limit)),
-            isForced: true,
-            slug: account,
-            instant: instant,
-            command: IdempotentCommand("credit limit", key: nil, content: [limit.description])
-        )
-        return try await database.ledgerCommand { session in try change.append(session) }
-    }
-}
-
-/// A change of the balance or its limit by hand.
-///
-/// Its transaction is a plain function of a session, so that an attempt can be repeated as it was.
-private struct BalanceChange: Sendable {
-    let body: EventBody
-    let isForced: Bool
-    let slug: String
-    let instant: Instant
-    let command: IdempotentCommand
-    /// Minted once, so that an attempt whose answer was lost is recognised.
-    let id: EventID
-
-    init(
-        body: EventBody,
-        isForced: Bool,
-        slug: String,
-        instant: Instant,
-        command: IdempotentCommand
-    ) {
-        self.body = body
-        self.isForced = isForced
-        self.slug = slug
-        self.instant = instant
-        self.command = command
-        id = EventID.make(at: instant)
-    }
-
-    func append(_ session: Session) throws -> AccountSummary {
-        let account = try AccountSummary.lock(slug: slug, session)
-        if try command.recorded(for: account.id, session) != nil { return account }
-        let known = try session.execute(
-            "SELECT FROM events WHERE account_id = \(account.id) AND event_id = \(id)"
-        )
-        // The event of an attempt whose answer was lost: it was covered then.
-        if !known.isEmpty { return account }
-        if !isForced { try requireCover(for: body, account) }
-        let event = Event(account: account.id, id: id, occurredAt: instant, body: body)
-        _ = try AppendTransaction(session).runOne(event)
-        try command.record(UUIDBytes(id), for: account.id, session)
-        return try AccountSummary.read(slug: slug, session)
-    }
-}
-
-/// Throws when the correction would take what is held.
-private func requireCover(for body: EventBody, _ account: AccountSummary) throws(LedgerError) {
-    guard case .creditAdjusted(let adjustment) = body, adjustment.amount < .zero else { return }
-    let head = account.head
-    let rest = head.balance + head.creditLimit + adjustment.amount
-    guard rest < head.escrowed + head.reserved else { return }
-    let currency = account.currency
-    throw LedgerError(
-        .refused,
-        "cannot take \(currency.text(-adjustment.amount)): the balance is "
-            + "\(currency.text(head.balance)), the credit limit "
-            + "\(currency.text(head.creditLimit)), and \(currency.text(account.held)) is held by "
-            + "running calls and leases"
-    )
 }

@@ -20,5 +20,7 @@ package enum RequiredMigrations {
         "0016_spend_caps",
         "0017_directory_changes",
         "0018_projections",
+        "0019_grant_terms",
+        "0020_burn_downs",
     ]
 }

@@ -33,6 +33,7 @@ struct ScopeVerification {
         for check in VerificationCheck.all(scope) {
             report.add(try session.execute(check.query).map { try Verification.Finding($0) })
         }
+        report.add(try BurnDownVerification(session).findings(scope))
         var audit = SealAudit(pins)
         try readStreams(&audit, &report)
         report.add(audit.findings)

@@ -10,7 +10,7 @@ struct VerificationCheck {
         [
             streams(scope), heads(scope), escrow(scope), leases(scope), requests(scope),
             limits(scope), grants(scope), parked(scope), checkpoints(scope), spending(scope),
-            capLeases(scope),
+            capLeases(scope), reserved(scope),
         ]
     }
 
@@ -136,7 +136,7 @@ struct VerificationCheck {
         )
     }
 
-    /// Every grant has its event and every such event its grant, of the same amount.
+    /// Every posted grant has its event and every such event its grant, of the same terms.
     private static func grants(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "grants",
@@ -145,7 +145,9 @@ struct VerificationCheck {
                     format('grant %s: %s recorded, %s in the stream',
                         coalesce(grants.grant_id::text, granted.data->>'grant'),
                         coalesce(grants.amount, 0), coalesce(granted.amount_pico, 0)) AS message
-                FROM (SELECT * FROM grants WHERE \(scope.accounts)) AS grants
+                FROM (
+                    SELECT * FROM grants WHERE \(scope.accounts) AND posted_at IS NOT NULL
+                ) AS grants
                 FULL JOIN (
                     SELECT account_id, event_id, version, amount_pico, data FROM \(scope.events)
                     WHERE \(scope.accounts) AND kind = 'credit_granted'
@@ -153,6 +155,9 @@ struct VerificationCheck {
                 WHERE grants.amount IS DISTINCT FROM granted.amount_pico
                     OR grants.kind <> granted.data->>'kind'
                     OR grants.grant_id::text <> granted.data->>'grant'
+                    OR grants.priority::text <> coalesce(granted.data->>'priority', '0')
+                    OR to_char(grants.expires_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
+                        IS DISTINCT FROM left(granted.data->>'expires_at', 19)
                 """
         )
     }
@@ -166,14 +171,6 @@ struct VerificationCheck {
                     format('event %s is parked since %s: %s', event_id, parked_at, message)
                         AS message
                 FROM parked_events WHERE \(scope.accounts) AND resolved_at IS NULL
-                UNION ALL
-                SELECT account_id, NULL, 'I6',
-                    format('%s is reserved, less than the %s of parked events', reserved, kept)
-                FROM account_heads JOIN (
-                    SELECT account_id, sum(reserved) AS kept FROM parked_events
-                    WHERE resolved_at IS NULL GROUP BY account_id
-                ) AS parked USING (account_id)
-                WHERE \(scope.accounts) AND reserved < kept
                 """
         )
     }
@@ -191,6 +188,27 @@ struct VerificationCheck {
                     WHERE \(scope.accounts) GROUP BY account_id
                 ) AS seals USING (account_id)
                 WHERE \(scope.accounts) AND version <> coalesce(last_version, 0)
+                """
+        )
+    }
+
+    /// I6: what is reserved is what parked events and ending grants keep.
+    private static func reserved(_ scope: VerificationScope) -> VerificationCheck {
+        VerificationCheck(
+            name: "reserved credit",
+            query: """
+                SELECT account_id, NULL::bigint AS version, 'I6' AS invariant,
+                    format('%s is reserved, but parked events and ending grants keep %s', reserved,
+                        coalesce(keepers.kept, 0)) AS message
+                FROM account_heads LEFT JOIN (
+                    SELECT account_id, sum(kept) AS kept FROM (
+                        SELECT account_id, reserved AS kept FROM parked_events
+                        WHERE resolved_at IS NULL
+                        UNION ALL
+                        SELECT account_id, kept FROM grants WHERE kept > 0
+                    ) AS parts GROUP BY account_id
+                ) AS keepers USING (account_id)
+                WHERE \(scope.accounts) AND reserved <> coalesce(keepers.kept, 0)
                 """
         )
     }

@@ -96,8 +96,9 @@ struct CommandTests {
             let expiring = try await credits.grant(grant, at: .sample)
             _ = try await ledger.events.append([.usage(charge: Pico(130), of: account.id)])
             let list = try await credits.list("acme")
-            #expect(list.map(\.id) == [expiring.id, promotional.id, paid.id])
-            #expect(list.map(\.remaining) == [.zero, Pico(70), Pico(100)])
+            #expect(list.grants.map(\.id) == [promotional.id, paid.id, expiring.id])
+            #expect(list.grants.map(\.remaining) == [Pico(70), Pico(100), .zero])
+            #expect(list.account.balance == Pico(170))
         }
     }
 

@@ -32,6 +32,15 @@ struct VerificationTests {
         ("UPDATE leases SET settled = settled - 1", "I6", 4),
         ("UPDATE grants SET amount = amount + 1", "I6", 1),
         ("DELETE FROM grants", "I6", 1),
+        ("UPDATE grants SET withdrawn = 1", "I6", nil),
+        ("UPDATE grants SET priority = 1", "I6", 1),
+        ("UPDATE grants SET closed_at = now()", "I6", nil),
+        ("UPDATE grants SET kept = 1", "I6", nil),
+        ("UPDATE account_heads SET reserved = 1", "I6", nil),
+        (
+            "INSERT INTO burn_downs SELECT account_id, 3, 0, 0, 1, 0, 0, 0 FROM account_heads",
+            "I6", 3
+        ),
         ("UPDATE events SET request_id = account_id WHERE kind = 'usage'", "I4", 5),
         (
             "ALTER TABLE account_heads DROP CONSTRAINT account_heads_never_overspent; "
@@ -151,7 +160,7 @@ struct VerificationTests {
         return account.id
     }
 
-    private static let tables = ["account_heads", "events", "leases", "grants"]
+    private static let tables = ["account_heads", "events", "leases", "grants", "burn_downs"]
 
     /// Keeps copies, switches the guards off and changes what must not be changed.
     private func corrupt(_ ledger: LedgerFixture, _ sql: String) async throws {

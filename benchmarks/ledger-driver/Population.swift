@@ -54,8 +54,9 @@ enum Population {
         try await database.transaction { session in
             _ = try session.execute(
                 """
-                INSERT INTO grants (account_id, grant_id, event_id, kind, amount)
-                SELECT account_id, (data->>'grant')::uuid, event_id, data->>'kind', amount_pico
+                INSERT INTO grants (account_id, grant_id, event_id, kind, amount, posted_at)
+                SELECT account_id, (data->>'grant')::uuid, event_id, data->>'kind', amount_pico,
+                    occurred_at
                 FROM events WHERE kind = 'credit_granted'
                 """
             )

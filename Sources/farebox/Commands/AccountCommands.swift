@@ -44,6 +44,13 @@ enum AccountCommands {
             options: [.database, .json],
             run: { try await one($0) { accounts, slug in try await accounts.resume(slug) } }
         ),
+        Command(
+            words: ["account", "limit"],
+            summary: "set how far below zero the balance may go; it always posts",
+            arguments: ["SLUG", "AMOUNT"],
+            options: [.idempotencyKey, .database, .json],
+            run: limit
+        ),
     ]
 
     private static func create(_ invocation: Invocation) async throws -> CommandResult {
@@ -61,6 +68,19 @@ enum AccountCommands {
         return try await CommandDatabase.with(invocation) { database in
             let account = try await Accounts(database).create(
                 wanted,
+                at: SystemClock.now(),
+                idempotencyKey: invocation["--idempotency-key"]
+            )
+            return result([account], json: .account(account))
+        }
+    }
+
+    private static func limit(_ invocation: Invocation) async throws -> CommandResult {
+        let limit = try invocation.amount(invocation.argument(1), named: "AMOUNT")
+        return try await CommandDatabase.with(invocation) { database in
+            let account = try await Credits(database).setLimit(
+                invocation.argument(0),
+                to: limit,
                 at: SystemClock.now(),
                 idempotencyKey: invocation["--idempotency-key"]
             )

@@ -23,6 +23,21 @@ extension JSONNode {
         ])
     }
 
+    static func grant(_ grant: GrantSummary, _ currency: Currency) -> JSONNode {
+        .object([
+            ("id", .text(grant.id.description)), ("account", .text(grant.account)),
+            ("origin", .text(grant.origin.rawValue)), ("kind", .text(grant.kind.rawValue)),
+            ("status", .text(grant.status.rawValue)),
+            ("amount", .money(grant.amount, currency)),
+            ("remaining", .money(grant.remaining, currency)),
+            ("burned", .money(grant.burned, currency)),
+            ("priority", .integer(Int64(grant.priority))),
+            ("starts_at", .optional(grant.startsAt?.description)),
+            ("expires_at", .optional(grant.expiresAt?.description)),
+            ("reference", .optional(grant.reference)),
+        ])
+    }
+
     static func key(_ key: KeySummary, secret: String? = nil) -> JSONNode {
         let head: [(String, JSONNode)] = [("id", .text(key.id.description))]
         let shown: [(String, JSONNode)] =

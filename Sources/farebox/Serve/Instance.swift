@@ -143,6 +143,14 @@ struct Instance: Sendable {
                     },
                     log: log
                 ),
+                CreditRunner(
+                    credit: DueCredit(
+                        database,
+                        drainTime: EscrowSettings(configuration.limits).releaseAfter
+                    ),
+                    log: log,
+                    now: now
+                ),
                 admin,
             ] + servers
         )
