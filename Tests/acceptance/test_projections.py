@@ -55,9 +55,11 @@ def test_projections_catch_up_after_postgresql_was_restarted_under_load(fresh, d
     wait_until(
         lambda: metrics(fresh)['farebox_projection_events_behind{projection="usage"}'] == "0",
         what="the metric")
-    shown = metrics(fresh)
-    assert int(shown['farebox_projection_seconds_behind{projection="statement"}']) <= 5
-    assert shown['farebox_projection_stopped_accounts{projection="usage"}'] == "0"
+    # A sweep that failed is tried again within seconds; from then on it is at most one behind.
+    wait_until(
+        lambda: int(metrics(fresh)['farebox_projection_seconds_behind{projection="statement"}']) < 5,
+        what="the lag in seconds")
+    assert metrics(fresh)['farebox_projection_stopped_accounts{projection="usage"}'] == "0"
     calls = sum(event["kind"] == "usage" for event in fresh.events("followed"))
     for dimension in ["hour", "day", "month", "project", "key", "model", "upstream"]:
         usage = fresh.json("usage", "followed", "--by", dimension)
