@@ -63,7 +63,7 @@ struct AnswerRelay {
             answer.isAbandoned = failure.isCancelled
             return answer
         }
-        let facts = admitted.call.facts
+        let facts = admitted.facts
         let read = await scan(body) { body in
             UnaryResponse(
                 endpoint: facts.endpoint,
@@ -90,9 +90,20 @@ struct AnswerRelay {
         answer.textEvents = read.hasFailed ? 0 : 1
         answer.status = response.status
         answer.outcome = .completed
-        answer.lastBytes = .whole(status: response.status, fields: passedFields, body: body)
+        answer.lastBytes = .whole(
+            status: response.status,
+            fields: passedFields,
+            body: await translated(body)
+        )
         answer.note(isClientGone: exchange.isClientGone)
         return answer
+    }
+
+    /// A whole answer in the client's format.
+    private func translated(_ body: [UInt8]) async -> [UInt8] {
+        guard let translated = admitted.routed.translated else { return body }
+        let identity = admitted.answerIdentity
+        return await scan(body) { translated.answer(from: $0, as: identity) } ?? body
     }
 
     private func refusal() async -> RelayedAnswer {
@@ -105,6 +116,15 @@ struct AnswerRelay {
             body: body,
             upstream: upstream
         )
+        if let translated = admitted.routed.translated,
+            case .whole(let status, _, let body) = answer.lastBytes
+        {
+            answer.lastBytes = .whole(
+                status: status,
+                fields: [(name: "content-type", value: "application/json")],
+                body: translated.refusal(from: body, requestID: admitted.arrival.requestID)
+            )
+        }
         answer.status = answer.lastBytes.status ?? response.status
         return answer
     }
@@ -125,7 +145,7 @@ struct AnswerRelay {
     // MARK: a stream
 
     private func stream() async -> RelayedAnswer {
-        var relay = admitted.call.facts.makeStreamRelay(counting: admitted.routed.vocabulary)
+        var relay = makeRelay()
         var withheld: [UInt8] = []
         let firstByteAt = loop.now
         let failure = await pump(&relay, &withheld, firstByteAt)
@@ -169,6 +189,17 @@ struct AnswerRelay {
         answer.textBytes = relay.notices.textBytes
         answer.textEvents = relay.notices.textEvents
         return answer
+    }
+
+    private func makeRelay() -> any StreamRelay {
+        guard let translated = admitted.routed.translated else {
+            return admitted.facts.makeStreamRelay(counting: admitted.routed.vocabulary)
+        }
+        return translated.makeStreamRelay(
+            as: admitted.answerIdentity,
+            wantsUsage: admitted.call.facts.wantsStreamUsage,
+            counting: admitted.routed.vocabulary
+        )
     }
 
     /// Relays until the upstream's stream ends, and returns why it ended badly.

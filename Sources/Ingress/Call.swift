@@ -51,17 +51,21 @@ final class RoutedCall {
     /// What the model's tokens are counted with if the upstream does not report them; nil when
     /// they are not to be counted, or cannot be.
     let vocabulary: Vocabulary?
+    /// The call in the upstream's format; nil where that is the client's own.
+    let translated: TranslatedCall?
 
     init(
         route: ModelRoute,
         upstream: Upstream,
         upstreamModel: String,
-        vocabulary: Vocabulary?
+        vocabulary: Vocabulary?,
+        translated: TranslatedCall?
     ) {
         self.route = route
         self.upstream = upstream
         self.upstreamModel = upstreamModel
         self.vocabulary = vocabulary
+        self.translated = translated
     }
 }
 
@@ -94,6 +98,23 @@ final class AdmittedCall {
         self.event = event
         self.admittedAt = admittedAt
         self.startedAt = startedAt
+    }
+
+    /// What the request says in the format that it leaves in: what it is bounded and metered by.
+    var facts: CallFacts { routed.translated?.facts ?? call.facts }
+
+    /// The request in the format that it leaves in.
+    var sent: ParsedCall {
+        routed.translated.map { ParsedCall(body: $0.body, facts: $0.facts) } ?? call
+    }
+
+    /// What a translated answer is called.
+    var answerIdentity: AnswerIdentity {
+        AnswerIdentity(
+            id: arrival.id.hexadecimal,
+            model: call.facts.model,
+            createdAt: admittedAt
+        )
     }
 }
 

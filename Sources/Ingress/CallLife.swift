@@ -38,7 +38,7 @@ struct CallLife {
             try accept()
             let caller = try authenticate()
             let call = try await parse()
-            let routed = try route(call, caller)
+            let routed = try await route(call, caller)
             let quoteRequest = quote(call, caller, routed)
             admitted = try await admit(call, caller, routed, quoteRequest)
         } catch {
@@ -92,7 +92,10 @@ struct CallLife {
 
     // MARK: route
 
-    private func route(_ call: ParsedCall, _ caller: Caller) throws(APIError) -> RoutedCall {
+    private func route(
+        _ call: ParsedCall,
+        _ caller: Caller
+    ) async throws(APIError) -> RoutedCall {
         let model = call.facts.model
         guard let route = services.configuration.route(model) else {
             throw APIError(.modelNotFound, "The model \"\(model)\" does not exist here.")
@@ -100,13 +103,8 @@ struct CallLife {
         guard caller.mayUse(model) else {
             throw APIError(.permissionDenied, "This API key may not use the model \"\(model)\".")
         }
-        guard let upstream = services.configuration.upstreams[route.upstream],
-            upstream.format == arrival.format
-        else {
-            throw APIError(
-                .invalidRequest(code: "unsupported_endpoint", parameter: "model"),
-                "The model \"\(model)\" is not served on this endpoint."
-            )
+        guard let upstream = services.configuration.upstreams[route.upstream] else {
+            throw notServed(model)
         }
         let upstreamModel = route.upstreamModel ?? model
         let isCounted = services.configuration.policy.missingUsage == .count
@@ -115,7 +113,47 @@ struct CallLife {
             upstream: upstream,
             upstreamModel: upstreamModel,
             vocabulary: isCounted
-                ? services.vocabularies.vocabulary(route, upstreamModel: upstreamModel) : nil
+                ? services.vocabularies.vocabulary(route, upstreamModel: upstreamModel) : nil,
+            translated: try await translate(call, caller, route, upstream)
+        )
+    }
+
+    /// The call in the upstream's format; nil where that is the client's own.
+    private func translate(
+        _ call: ParsedCall,
+        _ caller: Caller,
+        _ route: ModelRoute,
+        _ upstream: Upstream
+    ) async throws(APIError) -> TranslatedCall? {
+        if upstream.speaks(arrival.endpoint) { return nil }
+        let translation = Translation.between(
+            arrival.endpoint,
+            upstream.format,
+            hasResponses: upstream.hasResponses
+        )
+        guard let translation else { throw notServed(call.facts.model) }
+        let terms = services.desk.snapshot.terms(
+            model: call.facts.model,
+            currency: caller.account.currency,
+            at: services.now()
+        )
+        let outputCap = route.outputTokensMax ?? terms?.outputTokensMax
+        let translated = await scan(call.body) { body in
+            Result { () throws(RequestFault) in
+                try translation.call(from: body, outputCap: outputCap)
+            }
+        }
+        do {
+            return try translated.get()
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    private func notServed(_ model: String) -> APIError {
+        APIError(
+            .invalidRequest(code: "unsupported_endpoint", parameter: "model"),
+            "The model \"\(model)\" is not served on this endpoint."
         )
     }
 
@@ -126,7 +164,7 @@ struct CallLife {
         _ caller: Caller,
         _ routed: RoutedCall
     ) -> QuoteRequest {
-        let facts = call.facts
+        let facts = routed.translated?.facts ?? call.facts
         var request = QuoteRequest(
             inputTokensBound: facts.inputTokensBound,
             outputTokensAsked: facts.outputCap
@@ -259,7 +297,7 @@ struct CallLife {
         guard answer.writtenTokens != nil, let vocabulary = admitted.routed.vocabulary else {
             return nil
         }
-        return await PromptTokens.count(admitted.call, vocabulary)
+        return await PromptTokens.count(admitted.sent, vocabulary)
     }
 
     // MARK: settle

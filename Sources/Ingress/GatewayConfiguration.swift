@@ -41,6 +41,9 @@ package struct Upstream: Sendable {
     package var caFile: String?
     /// What becomes of a stream whose client leaves; nil for what the policy says.
     package var onDisconnect: GatewayPolicy.OnDisconnect?
+    /// Whether an upstream of OpenAI's format has the Responses route; where it has not, such
+    /// calls are translated into chat completions.
+    package var hasResponses = true
 
     package init(
         name: String,
@@ -62,6 +65,13 @@ package struct Upstream: Sendable {
         self.idleTimeout = idleTimeout
         self.caFile = caFile
         self.onDisconnect = onDisconnect
+    }
+}
+
+extension Upstream {
+    /// Whether the calls of a route can be passed on as they are.
+    func speaks(_ endpoint: Endpoint) -> Bool {
+        format == endpoint.format && (endpoint != .responses || hasResponses)
     }
 }
 

@@ -28,7 +28,7 @@ struct Meter {
         let counted = counts(admitted, answer, promptTokens)
         usage.source = counted.source
         guard counted.source != .none else { return usage }
-        let tier = answer.report?.serviceTier ?? admitted.call.facts.serviceTier ?? .standard
+        let tier = answer.report?.serviceTier ?? admitted.facts.serviceTier ?? .standard
         usage.apply(
             Charge(
                 tokens: counted.tokens,
@@ -69,8 +69,8 @@ struct Meter {
             return Counts()
         case .hold:
             var tokens = TokenUsage()
-            tokens.input = admitted.call.facts.inputTokensBound
-            tokens.output = admitted.admission.outputCap * admitted.call.facts.choices
+            tokens.input = admitted.facts.inputTokensBound
+            tokens.output = admitted.admission.outputCap * admitted.facts.choices
             return Counts(tokens: tokens, source: .estimated)
         case .count:
             return count(admitted, answer, promptTokens)
@@ -86,7 +86,7 @@ struct Meter {
         _ answer: RelayedAnswer,
         _ promptTokens: Int64?
     ) -> Counts {
-        let facts = admitted.call.facts
+        let facts = admitted.facts
         let output =
             answer.writtenTokens
             ?? TokenEstimate.output(textBytes: answer.textBytes, events: answer.textEvents)

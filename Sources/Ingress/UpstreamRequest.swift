@@ -18,9 +18,10 @@ struct UpstreamRequest {
         self.init(
             admitted.arrival,
             to: admitted.routed.upstream,
-            path: Self.path(admitted.arrival.endpoint),
-            body: admitted.call.facts.upstreamBody(
-                from: admitted.call.body,
+            path: Self.path(admitted.facts.endpoint),
+            translated: admitted.routed.translated,
+            body: admitted.facts.upstreamBody(
+                from: admitted.routed.translated?.body ?? admitted.call.body,
                 model: admitted.routed.upstreamModel,
                 outputCap: admitted.admission.outputCap
             ),
@@ -28,19 +29,23 @@ struct UpstreamRequest {
         )
     }
 
-    /// - Parameter path: behind the upstream's base URL.
+    /// - Parameters:
+    ///   - path: behind the upstream's base URL.
+    ///   - translated: what says the fields of the upstream's format, where that is another than
+    ///     the client's; the client's own then mean nothing.
     init(
         _ arrival: Arrival,
         to upstream: Upstream,
         path: String,
+        translated: TranslatedCall? = nil,
         body: [UInt8],
         limits: GatewayLimits
     ) {
-        let query = arrival.request.query.map { "?" + $0 } ?? ""
+        let query = translated == nil ? arrival.request.query.map { "?" + $0 } ?? "" : ""
         curlRequest = CurlRequest(
             method: "POST",
             url: upstream.baseURL + path + query,
-            fields: Self.fields(upstream, arrival),
+            fields: Self.fields(upstream, arrival, translated),
             body: body,
             timeouts: CurlTimeouts(
                 connect: upstream.connectTimeout,
@@ -64,9 +69,11 @@ struct UpstreamRequest {
         }
     }
 
-    private static func fields(_ upstream: Upstream, _ arrival: Arrival) -> [(
-        name: String, value: String
-    )] {
+    private static func fields(
+        _ upstream: Upstream,
+        _ arrival: Arrival,
+        _ translated: TranslatedCall?
+    ) -> [(name: String, value: String)] {
         var fields = [
             (name: "content-type", value: "application/json"),
             (name: "x-request-id", value: arrival.requestID),
@@ -77,6 +84,7 @@ struct UpstreamRequest {
             case .anthropic: fields.append(("x-api-key", apiKey.exposed))
             }
         }
+        if let translated { return fields + translated.fields }
         for name in forwardedFields {
             if let value = arrival.request.fields[name] { fields.append((name, value)) }
         }

@@ -56,6 +56,16 @@ final class ConfigurationReader {
         return text(tree, at: path)
     }
 
+    /// A boolean.
+    func flag(_ tree: JSONTree?, at path: String) -> Bool? {
+        guard let tree else { return nil }
+        guard case .flag(let value) = tree else {
+            fault(path, "must be true or false")
+            return nil
+        }
+        return value
+    }
+
     func integer(
         _ tree: JSONTree?,
         at path: String,

@@ -25,7 +25,9 @@ struct UpstreamSection {
         let fields = reader.object(
             tree,
             at: path,
-            known: ["format", "baseURL", "apiKeys", "timeouts", "caFile", "onDisconnect"]
+            known: [
+                "format", "baseURL", "apiKeys", "timeouts", "caFile", "onDisconnect", "responses",
+            ]
         )
         if fields["format"] == nil { reader.fault("\(path).format", "is missing") }
         let format = reader.choice(
@@ -52,6 +54,12 @@ struct UpstreamSection {
                 of: GatewayPolicy.OnDisconnect.self
             )
         )
+        if let hasResponses = reader.flag(fields["responses"], at: "\(path).responses") {
+            if format != .openAI {
+                reader.fault("\(path).responses", "means something for the format \"openai\" only")
+            }
+            upstream.hasResponses = hasResponses
+        }
         func seconds(_ field: String, _ current: Duration) -> Duration {
             let path = "\(path).timeouts.\(field)"
             return reader.integer(timeouts[field], at: path, in: 1...600).map(Duration.seconds)
