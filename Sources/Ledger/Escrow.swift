@@ -192,6 +192,11 @@ extension Escrow {
         }
     }
 
+    /// Another instance is short of the account's credit.
+    func recalled(_ account: AccountID) {
+        shard(account).apply(to: account) { $0.recalled(now: .now, tenure: $1) }
+    }
+
     /// Whether every hold is settled and every lease closed.
     var isClosed: Bool {
         shards.allSatisfy { $0.reduce(true) { $0 && $1.isClosed } }
@@ -221,6 +226,7 @@ extension Escrow {
 enum EscrowCommand: Sendable {
     case acquire(AcquireRequest)
     case giveBack(GiveBackRequest)
+    case recall(AccountID)
     case wake(AccountID, at: ContinuousClock.Instant)
 }
 

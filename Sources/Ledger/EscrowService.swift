@@ -39,6 +39,7 @@ package final class EscrowService: Sendable {
     let report: @Sendable (EscrowNotice) -> Void
     private let registered = Mutex<InstanceIdentity?>(nil)
     let isSuperseded = Atomic(false)
+    let outbox = RecallOutbox()
 
     var settings: EscrowSettings { escrow.settings }
 

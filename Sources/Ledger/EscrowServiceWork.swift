@@ -7,6 +7,8 @@ extension EscrowService {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.keepHeartbeating() }
             group.addTask { await self.keepSweeping() }
+            group.addTask { await self.keepRecalling() }
+            group.addTask { await self.keepReadingRecalls() }
             for await command in escrow.commands {
                 group.addTask { await self.execute(command) }
             }
@@ -92,6 +94,8 @@ extension EscrowService {
                 result = .failure(error)
             }
             escrow.completed(request, result)
+        case .recall(let account):
+            outbox.add(account)
         case .wake(let account, let moment):
             try? await Task.sleep(until: moment, clock: .continuous)
             if !Task.isCancelled { escrow.wake(account, armedFor: moment) }

@@ -40,6 +40,20 @@ package struct EscrowSettings: Hashable, Sendable {
     /// How many later holds may pass the first waiting one that credit cannot cover yet.
     package var passesMax = 8
 
+    // Recall: instances make room for each other.
+
+    /// The least time between two recalls of one account, doubled for each that follows closely.
+    package var recallPauseMin: Duration = .milliseconds(50)
+    package var recallPauseMax: Duration = .seconds(1)
+    /// How soon the database is asked again after a recall, doubled up to `waiterRetryInterval`.
+    package var recallRetryMin: Duration = .milliseconds(5)
+    /// How long a hold waits for what was recalled before it is cut to what is there.
+    package var recallPatience: Duration = .milliseconds(50)
+    /// How long a recalled lease gives back all that comes free: longer than `recallPauseMax`.
+    package var recallMemory: Duration = .seconds(2)
+    /// How often recalls are read that no notification told of.
+    package var recallPollInterval: Duration = .seconds(1)
+
     /// How often a stop looks whether everything is settled, shipped and given back.
     package var drainInterval: Duration = .milliseconds(50)
 

@@ -118,6 +118,7 @@ final class EscrowShard: Sendable {
             guard
                 !actions.isEmpty || !state.books.values[index].queue.isEmpty
                     || state.books.values[index].operation != nil
+                    || state.books.values[index].givesBackRecalledFrom != nil
             else { return nil }
             return take(actions, of: account, tenure: tenure, in: &state)
         }
@@ -208,6 +209,7 @@ extension EscrowShard {
             switch action {
             case .acquire(let request): effects.commands.append(.acquire(request))
             case .giveBack(let request): effects.commands.append(.giveBack(request))
+            case .recall(let account): effects.commands.append(.recall(account))
             case .resume(let waiter, let result):
                 guard let continuation = state.continuations.removeValue(forKey: waiter) else {
                     continue

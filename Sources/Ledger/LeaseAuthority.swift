@@ -36,6 +36,17 @@ package protocol LeaseAuthority: Sendable {
     ///   more than the lease has left.
     func giveBack(_ request: GiveBackRequest) async throws(LedgerError) -> GiveBackReply
 
+    /// Asks the other holders of leases of these accounts to give back what they do not use.
+    ///
+    /// A hint: it may be lost, and may be repeated.
+    func recall(_ accounts: [AccountID], by identity: InstanceIdentity) async throws(LedgerError)
+
+    /// The accounts that other instances have recalled within the last `age`.
+    func recalled(
+        from identity: InstanceIdentity,
+        within age: Duration
+    ) async throws(LedgerError) -> [AccountID]
+
     /// Closes the leases of the instance's earlier epochs and returns how many they were.
     ///
     /// To be called when the events of those epochs are appended: what comes later settles

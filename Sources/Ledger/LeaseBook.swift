@@ -20,6 +20,7 @@ package struct LeaseBook: Sendable {
     var operation: PendingOperation?
     var demand = LeaseBookDemand()
     var queue = LeaseBookQueue()
+    var recall = LeaseBookRecall()
 
     /// The account as the database last said it was.
     private(set) var head: HeadSummary?
@@ -144,7 +145,8 @@ extension LeaseBook {
             retired[id]?.unshipped += charge
             forgetRetired(id)
         }
-        return queue.isEmpty ? [] : advance(now: now, tenure: tenure)
+        guard !queue.isEmpty || recall.isGiving(at: now) else { return [] }
+        return advance(now: now, tenure: tenure)
     }
 
     /// Notes that charges of a lease are in the account's stream.

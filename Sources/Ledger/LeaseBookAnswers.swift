@@ -25,6 +25,8 @@ extension LeaseBook {
             } else {
                 queue.note(.answered, upTo: operation.arrivals)
                 retriesFrom = now + settings.waiterRetryInterval
+                let recalls = recallWhatIsShort(now: now)
+                return recalls + advance(isHeadFresh: true, now: now, tenure: tenure)
             }
         case .failure(let error):
             failed(operation, with: error, now: now)

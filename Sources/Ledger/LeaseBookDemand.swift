@@ -42,6 +42,9 @@ struct LeaseBookDemand: Sendable {
         buckets.2.availableMin = (buckets.2.availableMin - amount).clampedToZero
     }
 
+    /// Others are short of credit: nothing is leased ahead until acquires come close again.
+    mutating func recalled() { slice = .zero }
+
     /// Counts an acquire that is about to be sent and needs so much.
     mutating func acquiring(
         _ need: Pico,

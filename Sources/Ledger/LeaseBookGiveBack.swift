@@ -52,10 +52,10 @@ extension LeaseBook {
         }
     }
 
-    private func isPaused(at now: Moment) -> Bool { pausedUntil.map { now < $0 } ?? false }
+    func isPaused(at now: Moment) -> Bool { pausedUntil.map { now < $0 } ?? false }
 
     /// Lowers the own figure first: from here on the amount is the database's.
-    private mutating func beginGiveBack(
+    mutating func beginGiveBack(
         _ amount: Pico,
         caps returns: [CapReturn] = [],
         closes: Bool,

@@ -4,6 +4,8 @@ import Schema
 package enum LeaseAction: Sendable {
     case acquire(AcquireRequest)
     case giveBack(GiveBackRequest)
+    /// Asks the account's other lease holders to give back what they do not use.
+    case recall(AccountID)
     case resume(UInt64, Result<EscrowHold, EscrowRefusal>)
 }
 
@@ -59,7 +61,9 @@ extension LeaseBook {
 
     /// Whether so little is left that more should be fetched before a hold has to wait for it.
     package func wantsMore(now: Moment) -> Bool {
-        guard operation == nil, let lease, let head, demand.slice > .zero else { return false }
+        guard operation == nil, let lease, let head, demand.slice > .zero,
+            !recall.isGiving(at: now)
+        else { return false }
         if let acquiresFrom, now < acquiresFrom { return false }
         let ahead = demand.ahead(free: head.available, divisor: settings.freeCreditDivisor)
         return ahead >= demand.holdRecent && lease.available < Pico(ahead.units / 4)
@@ -71,7 +75,9 @@ extension LeaseBook {
         tenure: EscrowTenure
     ) -> [LeaseAction] {
         var actions: [LeaseAction] = []
+        recall.expire(at: now)
         serve(isHeadFresh: isHeadFresh, now: now, tenure: tenure, into: &actions)
+        if queue.isEmpty { recall.settled() }
         decide(now: now, tenure: tenure, into: &actions)
         return actions
     }
@@ -100,6 +106,7 @@ extension LeaseBook {
         {
             acquireMore(now: now, tenure: tenure, into: &actions)
         }
+        giveBackRecalled(now: now, tenure: tenure, into: &actions)
     }
 
     /// The caps whose leases here are too small for somebody who waits.

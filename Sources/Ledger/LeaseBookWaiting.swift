@@ -123,8 +123,9 @@ extension LeaseBook {
                 caps.available(waiter.caps, at: waiter.admittedAt)
             )
             if waiter.want <= spendable { return .take(waiter.want) }
-            // Less than wanted only when the database has had its say.
-            if waiter.word != .none, waiter.least <= spendable { return .take(spendable) }
+            // Less than wanted only when the database, and the others, have had their say.
+            let isHeard = !recall.isPatient(at: now) || now >= waiter.deadline
+            if waiter.word != .none, waiter.least <= spendable, isHeard { return .take(spendable) }
         }
         if isAnswered, isHeadFresh, let head, coverable(head) < waiter.least {
             return .refuse(.insufficient)
@@ -151,18 +152,22 @@ extension LeaseBook {
             guard let moment else { return }
             wake = min(wake ?? moment, moment)
         }
-        if !queue.isEmpty { include(tenure.validUntil) }
+        if !queue.isEmpty {
+            include(tenure.validUntil)
+            include(recall.patientUntil)
+        }
         if let operation {
             include(operation.repeatsAt)
         } else if !queue.isEmpty {
             include(eligibleWaiters().isEmpty ? max(retriesFrom, acquiresFrom) : acquiresFrom)
         }
+        include(givesBackRecalledFrom)
         return wake
     }
 }
 
 /// The later of two moments that may be missing.
-private func max(
+func max(
     _ left: LeaseBook.Moment?,
     _ right: LeaseBook.Moment?
 ) -> LeaseBook.Moment? {

@@ -6,7 +6,7 @@ import Schema
 /// Each operation is a transaction that may be repeated: its op_seq, or its nonce, makes it take
 /// effect once.
 package struct PostgresLeaseAuthority: LeaseAuthority {
-    private let database: Database
+    let database: Database
 
     package init(_ database: Database) {
         self.database = database

@@ -22,5 +22,6 @@ package enum RequiredMigrations {
         "0018_projections",
         "0019_grant_terms",
         "0020_burn_downs",
+        "0021_lease_recalls",
     ]
 }

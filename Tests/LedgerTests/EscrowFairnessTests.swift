@@ -69,6 +69,8 @@ import Testing
                     Issue.record("\(waiter) was refused: \(refusal)")
                 case .giveBack(let request):
                     Issue.record("gave back \(request.amount)")
+                case .recall:
+                    Issue.record("recalled what nobody else has")
                 case .acquire(let request):
                     let granted = book.leaseFigures?.granted ?? .zero
                     let more = min(request.want, Pico(1_000) - granted)

@@ -10,6 +10,8 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         var epoch: Int64 = 0
         var isAway = false
         var events = 0
+        /// Who has recalled, in order.
+        var recalls: [InstanceID] = []
     }
 
     let state: Mutex<State>
@@ -51,6 +53,15 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         await Task.yield()
         return try answer { state throws(LedgerError) in try state.model.giveBack(request) }
     }
+
+    func recall(_ accounts: [AccountID], by identity: InstanceIdentity) async throws(LedgerError) {
+        try answer { state throws(LedgerError) in state.recalls.append(identity.instance) }
+    }
+
+    func recalled(
+        from identity: InstanceIdentity,
+        within age: Duration
+    ) async throws(LedgerError) -> [AccountID] { [] }
 
     func closeEarlierEpochs(_ identity: InstanceIdentity) async throws(LedgerError) -> Int { 0 }
 

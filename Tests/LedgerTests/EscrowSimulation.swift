@@ -32,6 +32,7 @@ struct EscrowSimulation {
         case acquired(Int, AcquireRequest, Result<AcquireReply, LedgerError>)
         case giveBackArrives(Int, GiveBackRequest, isDouble: Bool)
         case gaveBack(Int, GiveBackRequest, Result<GiveBackReply, LedgerError>)
+        case recalled(Int)
         case end(Int, EscrowHold)
         case cancel(Int, UInt64)
         case append(Int, event: Int, EscrowHold, Pico)

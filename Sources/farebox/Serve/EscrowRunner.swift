@@ -1,6 +1,7 @@
 import EventLoop
 import Ingress
 import Ledger
+import Postgres
 import Synchronization
 
 /// The escrow as a service: registered and running from start to stop.
@@ -12,25 +13,36 @@ final class EscrowRunner: Service {
     let name = "escrow"
     private let service: EscrowService
     private let shipper: Shipper
+    private let recalls: NotificationListener
     private let endInterrupted: @Sendable () async throws -> Void
     private let log: Log
     private let running = Mutex<Task<Void, Never>?>(nil)
 
+    /// - Parameter recalls: listens to `EscrowService.recallChannel`.
     init(
         service: EscrowService,
         shipper: Shipper,
+        recalls: NotificationListener,
         endInterrupted: @escaping @Sendable () async throws -> Void,
         log: Log
     ) {
         self.service = service
         self.shipper = shipper
+        self.recalls = recalls
         self.endInterrupted = endInterrupted
         self.log = log
     }
 
     func start() async throws {
         let identity = try await service.start()
-        running.withLock { $0 = Task { await service.run() } }
+        let (service, recalls) = (service, recalls)
+        running.withLock { running in
+            running = Task {
+                async let hearing: Void = Self.hear(recalls, service)
+                await service.run()
+                await hearing
+            }
+        }
         try await endInterrupted()
         await shipper.shipAll()
         let closed = try await service.closeEarlierEpochs()
@@ -45,6 +57,17 @@ final class EscrowRunner: Service {
 
     func stop(by deadline: ContinuousClock.Instant) async {
         await service.stop(by: deadline)
+        await recalls.close()
         running.withLock(\.self)?.cancel()
+    }
+
+    /// Passes on which accounts other instances are short of.
+    private static func hear(_ recalls: NotificationListener, _ service: EscrowService) async {
+        for await element in recalls.elements {
+            switch element {
+            case .gap: await service.readRecalls()
+            case .notification(_, let payload): service.recalled(payload)
+            }
+        }
     }
 }

@@ -138,6 +138,10 @@ struct Instance: Sendable {
                 EscrowRunner(
                     service: escrowService,
                     shipper: shipper,
+                    recalls: NotificationListener(
+                        databaseConfiguration,
+                        channels: [EscrowService.recallChannel]
+                    ),
                     endInterrupted: {
                         try await Self.endInterruptedCalls(journal, log, at: now())
                     },
