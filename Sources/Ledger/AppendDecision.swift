@@ -48,6 +48,8 @@ package struct AppendDecision {
     package private(set) var parked: [ParkedEvent] = []
     package private(set) var changedHeads: Set<AccountID> = []
     package private(set) var changedLeases: Set<LeaseKey> = []
+    /// Those of them that an event has ended.
+    package private(set) var closedLeases: Set<LeaseKey> = []
 
     package init(
         heads: [AccountID: HeadSummary],
@@ -118,7 +120,27 @@ package struct AppendDecision {
             return move(note.amount, &head)
         case .rounding(let rounding):
             return move(rounding.amount, &head)
+        case .leaseLost(let lost):
+            close(lost, of: account, head: &head)
+            return EventEffect(amount: .zero)
         }
+    }
+
+    /// Ends a lease: what it has left is free again, and later charges of it settle against that.
+    private mutating func close(
+        _ lost: LeaseLost,
+        of account: AccountID,
+        head: inout HeadSummary
+    ) {
+        let key = LeaseKey(account: account, lease: lost.lease)
+        guard leases[key]?.isOpen == true else { return }
+        let released = remaining(of: lost.lease, account)
+        leases[key]?.granted -= released
+        leases[key]?.isOpen = false
+        changedLeases.insert(key)
+        closedLeases.insert(key)
+        head.escrowed -= released
+        head.releaseOverdrawn()
     }
 
     /// Moves the balance by force: what leases hold beyond it becomes overdrawn.

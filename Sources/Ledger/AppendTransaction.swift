@@ -44,6 +44,7 @@ struct AppendTransaction {
         try writeHeads(append)
         try AppendSpend(session).count(append.placed, cappedAccounts: locked.cappedAccounts)
         try writeLeases(append)
+        try closeLeases(append)
         try writeParked(append.parked)
         return outcomes
     }
@@ -102,7 +103,7 @@ struct AppendTransaction {
         return present
     }
 
-    /// Reads the leases that new usage names: the lock of a head covers its leases.
+    /// Reads the leases that new events name: the lock of a head covers its leases.
     private func readLeases(
         _ batch: [HashedEvent],
         present: [EventKey: SHA256Digest]
@@ -110,7 +111,7 @@ struct AppendTransaction {
         var keys: Set<LeaseKey> = []
         for hashed in batch {
             let event = hashed.event
-            guard case .usage(let usage) = event.body, let lease = usage.lease,
+            guard let lease = event.body.lease,
                 present[EventKey(account: event.account, event: event.id)] == nil
             else { continue }
             keys.insert(LeaseKey(account: event.account, lease: lease))
@@ -189,6 +190,19 @@ struct AppendTransaction {
         )
     }
 
+    private func closeLeases(_ append: AppendDecision) throws {
+        guard !append.closedLeases.isEmpty else { return }
+        let keys = Array(append.closedLeases)
+        _ = try session.execute(
+            """
+            UPDATE leases SET state = 'closed', closed_at = clock_timestamp()
+            FROM unnest(\(keys.map(\.account)), \(keys.map(\.lease)))
+                AS batch (account_id, lease_id)
+            WHERE leases.account_id = batch.account_id AND leases.lease_id = batch.lease_id
+            """
+        )
+    }
+
     private func writeParked(_ parked: [ParkedEvent]) throws {
         guard !parked.isEmpty else { return }
         let payloads = parked.map { Bytea(EventEncoding.encode($0.hashed.event)) }
@@ -203,6 +217,17 @@ struct AppendTransaction {
             ON CONFLICT DO NOTHING
             """
         )
+    }
+}
+
+extension EventBody {
+    /// The lease that the event takes from or ends; nil for none.
+    fileprivate var lease: LeaseID? {
+        switch self {
+        case .usage(let usage): usage.lease
+        case .leaseLost(let lost): lost.lease
+        default: nil
+        }
     }
 }
 

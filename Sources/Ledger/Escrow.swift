@@ -161,9 +161,15 @@ extension Escrow {
     }
 
     /// Renews the validity of all leases, as counted from before the heartbeat was sent.
-    func renew(until validUntil: Moment) {
+    ///
+    /// With `isReleased` others have closed some of them, so that none is used before the database
+    /// has answered for it.
+    func renew(until validUntil: Moment, isReleased: Bool = false) {
         let now = Moment.now
-        change { $0.renew(until: validUntil, now: now) }
+        change { tenure in
+            tenure.renew(until: validUntil, now: now)
+            if isReleased { tenure.lapses += 1 }
+        }
     }
 
     /// Another process owns the instance: ends all admission and forgets all leases.

@@ -6,6 +6,10 @@ package enum EscrowNotice: Sendable {
     case registered(InstanceIdentity)
     /// Another process owns the instance: nothing is admitted here any more.
     case superseded
+    /// Others have closed leases of this instance, which was silent for too long.
+    case released
+    /// This instance has closed so many leases that others have lost.
+    case closedLost(Int)
     /// The database did not take a heartbeat; it is tried again.
     case heartbeatFailed(LedgerError)
     /// The database rejected an operation on a lease, which is not tried again as it is.
@@ -40,6 +44,7 @@ package final class EscrowService: Sendable {
     private let registered = Mutex<InstanceIdentity?>(nil)
     let isSuperseded = Atomic(false)
     let outbox = RecallOutbox()
+    let releasesKnown = Atomic<Int64>(0)
 
     var settings: EscrowSettings { escrow.settings }
 

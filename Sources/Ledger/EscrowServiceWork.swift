@@ -7,6 +7,7 @@ extension EscrowService {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.keepHeartbeating() }
             group.addTask { await self.keepSweeping() }
+            group.addTask { await self.keepClosingLost() }
             group.addTask { await self.keepRecalling() }
             group.addTask { await self.keepReadingRecalls() }
             for await command in escrow.commands {
@@ -27,7 +28,11 @@ extension EscrowService {
             try? await Task.sleep(for: settings.drainInterval)
             if Task.isCancelled { break }
         }
-        if !isFinished { report(.drainIncomplete(escrow.totals)) }
+        if isFinished {
+            await noteStopped()
+        } else {
+            report(.drainIncomplete(escrow.totals))
+        }
         escrow.finish()
     }
 
@@ -42,6 +47,34 @@ extension EscrowService {
     package func closeEarlierEpochs() async throws(LedgerError) -> Int {
         guard let identity else { throw LedgerError(.refused, "the instance isn't registered") }
         return try await authority.closeEarlierEpochs(identity)
+    }
+
+    private func noteStopped() async {
+        guard let identity, !isSuperseded.load(ordering: .relaxed) else { return }
+        // Only for people to see: it holds nothing any more.
+        try? await authority.stopped(identity)
+    }
+
+    private func heartbeat(_ identity: InstanceIdentity) -> HeartbeatRequest {
+        let totals = escrow.totals
+        return HeartbeatRequest(
+            identity,
+            releasesKnown: releasesKnown.load(ordering: .relaxed),
+            runningCalls: Int64(totals.holdCount),
+            held: totals.held
+        )
+    }
+
+    /// Closes what instances that fell silent for good have left, whoever sees it first.
+    private func keepClosingLost() async {
+        while !Task.isCancelled {
+            if let count = try? await authority.closeLost(silentFor: settings.releaseAfter),
+                count > 0
+            {
+                report(.closedLost(count))
+            }
+            try? await Task.sleep(for: settings.lostLeaseInterval)
+        }
     }
 
     private func keepSweeping() async {
@@ -61,8 +94,12 @@ extension EscrowService {
             if Task.isCancelled { return }
             let sentAt = Moment.now
             do throws(LedgerError) {
-                switch try await authority.heartbeat(identity) {
+                switch try await authority.heartbeat(heartbeat(identity)) {
                 case .current: escrow.renew(until: sentAt + settings.validity)
+                case .released(let count):
+                    releasesKnown.store(count, ordering: .relaxed)
+                    escrow.renew(until: sentAt + settings.validity, isReleased: true)
+                    report(.released)
                 case .superseded: supersede()
                 }
                 failures = 0

@@ -9,6 +9,10 @@ package struct EscrowSettings: Hashable, Sendable {
     /// What is added for clocks that drift before a silent instance's leases are released.
     package var margin: Duration = .seconds(60)
     package var heartbeatInterval: Duration = .seconds(2)
+    /// Without a heartbeat for this long an instance is no longer taken to be alive.
+    package var heartbeatSilenceMax: Duration = .seconds(15)
+    /// How often an instance looks for leases that others have lost.
+    package var lostLeaseInterval: Duration = .seconds(15)
 
     // Idle credit: it is back in the free balance within 5 s.
 

@@ -164,6 +164,11 @@ extension EventBody {
             ])
         case .rounding(let rounding):
             JSONText.object([("invoice", rounding.invoice)])
+        case .leaseLost(let lost):
+            JSONText.object([
+                ("lease", lost.lease.description), ("instance", lost.instance.description),
+                ("epoch", String(lost.epoch)), ("bound_pico", String(lost.bound.units)),
+            ])
         }
     }
 }

@@ -80,6 +80,15 @@ extension EventEncoding {
             body = .rounding(
                 InvoiceRounding(amount: try reader.pico(), invoice: try reader.text())
             )
+        case .leaseLost:
+            body = .leaseLost(
+                LeaseLost(
+                    lease: try reader.identifier(),
+                    instance: try reader.identifier(),
+                    epoch: try reader.integer(),
+                    bound: try reader.pico()
+                )
+            )
         }
         guard version == Self.version(of: body) else { throw .notCanonical }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -37,6 +37,9 @@ extension Event {
             )
         case .rounding(let rounding):
             defect(of: rounding.amount, "rounding", isSigned: true, rounding.invoice)
+        case .leaseLost(let lost):
+            lost.bound < .zero || lost.bound > .balanceMax || lost.epoch <= 0
+                ? "the bound or the epoch of the lost lease is out of bounds" : nil
         }
     }
 

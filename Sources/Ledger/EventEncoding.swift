@@ -18,7 +18,7 @@ package enum EventEncoding {
         switch body {
         case .creditGranted(let grant): grant.priority == 0 && grant.expiresAt == nil ? 1 : 2
         case .usage, .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
-            .creditLimitSet, .payment, .creditNote, .rounding:
+            .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost:
             1
         }
     }
@@ -68,6 +68,11 @@ package enum EventEncoding {
         case .rounding(let rounding):
             writer.write(rounding.amount)
             writer.write(rounding.invoice)
+        case .leaseLost(let lost):
+            writer.write(lost.lease)
+            writer.write(lost.instance)
+            writer.write(lost.epoch)
+            writer.write(lost.bound)
         }
         return writer.bytes
     }

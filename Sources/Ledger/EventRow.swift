@@ -12,7 +12,9 @@ struct EventRow: Sendable {
         data->>'reference' AS reference, data->>'reason' AS reason,
         data->>'limit_pico' AS limit_text, data->>'priority' AS priority_text,
         data->>'expires_at' AS expiry_text, data->>'kept_pico' AS kept_text,
-        data->>'invoice' AS invoice, data->>'number' AS document_number
+        data->>'invoice' AS invoice, data->>'number' AS document_number,
+        data->>'lease' AS lease_text, data->>'instance' AS instance_text,
+        data->>'epoch' AS epoch_text, data->>'bound_pico' AS bound_text
         """
 
     init(_ row: Row) throws(PostgresError) {
@@ -74,6 +76,7 @@ struct EventRow: Sendable {
             )
         case .rounding:
             .rounding(InvoiceRounding(amount: amount, invoice: try row.get("invoice")))
+        case .leaseLost: .leaseLost(try leaseLost(row))
         }
     }
 
@@ -102,6 +105,16 @@ struct EventRow: Sendable {
     /// Text that is no identifier gives another hash than the one stored.
     private static func grantID(_ row: Row) throws(PostgresError) -> GrantID {
         GrantID(try row.get("grant_text", as: String.self)) ?? GrantID(high: 0, low: 0)
+    }
+
+    private static func leaseLost(_ row: Row) throws(PostgresError) -> LeaseLost {
+        LeaseLost(
+            lease: try parsed(row, "lease_text") { LeaseID($0) } ?? LeaseID(high: 0, low: 0),
+            instance: try parsed(row, "instance_text") { InstanceID($0) }
+                ?? InstanceID(high: 0, low: 0),
+            epoch: try parsed(row, "epoch_text") { Int64($0) } ?? 0,
+            bound: Pico(try parsed(row, "bound_text") { Int128($0) } ?? 0)
+        )
     }
 
     /// What a text in `data` stands for; nil when there is none.

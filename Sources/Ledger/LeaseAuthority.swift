@@ -23,7 +23,14 @@ package protocol LeaseAuthority: Sendable {
 
     /// Renews the validity of all leases of the identity. The instance counts the new validity
     /// from before it sent this.
-    func heartbeat(_ identity: InstanceIdentity) async throws(LedgerError) -> HeartbeatReply
+    func heartbeat(_ request: HeartbeatRequest) async throws(LedgerError) -> HeartbeatReply
+
+    /// Notes that the instance has given everything back and ends.
+    func stopped(_ identity: InstanceIdentity) async throws(LedgerError)
+
+    /// Closes the leases of instances that were silent for so long, as events, and returns how
+    /// many they were; each is closed once, by whoever comes first.
+    func closeLost(silentFor silence: Duration) async throws(LedgerError) -> Int
 
     /// Asks for between `least` and `want` more for a lease, opening it when it is new.
     ///
@@ -79,9 +86,34 @@ package struct InstanceIdentity: Hashable, Sendable {
     }
 }
 
+/// A sign of life, and what it tells about the instance.
+package struct HeartbeatRequest: Hashable, Sendable {
+    package let identity: InstanceIdentity
+    /// How often, as far as the instance knows, others have closed leases of it.
+    package let releasesKnown: Int64
+    package let runningCalls: Int64
+    /// What those calls hold.
+    package let held: Pico
+
+    package init(
+        _ identity: InstanceIdentity,
+        releasesKnown: Int64 = 0,
+        runningCalls: Int64 = 0,
+        held: Pico = .zero
+    ) {
+        self.identity = identity
+        self.releasesKnown = releasesKnown
+        self.runningCalls = runningCalls
+        self.held = held
+    }
+}
+
 /// Whether the identity still owns its instance.
 package enum HeartbeatReply: Hashable, Sendable {
     case current
+    /// Others have closed leases of it, by now so often: it must ask about each before it uses
+    /// any.
+    case released(Int64)
     /// Another process has registered since: admit nothing more.
     case superseded
 }

@@ -20,14 +20,13 @@ extension LeaseBook {
             lease?.granted += reply.granted
             for grant in reply.caps { caps.note(grant, now: now) }
             lease?.lapses = operation.lapses
-            if reply.isLeaseClosed {
-                retireLease()
-            } else {
+            guard reply.isLeaseClosed else {
                 queue.note(.answered, upTo: operation.arrivals)
                 retriesFrom = now + settings.waiterRetryInterval
                 let recalls = recallWhatIsShort(now: now)
                 return recalls + advance(isHeadFresh: true, now: now, tenure: tenure)
             }
+            retireLease()
         case .failure(let error):
             failed(operation, with: error, now: now)
             return advance(now: now, tenure: tenure)

@@ -52,7 +52,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
                     """
                     UPDATE instances SET epoch = \(epoch), nonce = \(freshNonce),
                         label = \(label), registered_at = clock_timestamp(),
-                        renewed_at = clock_timestamp()
+                        renewed_at = clock_timestamp(), stopped_at = NULL
                     WHERE instance_id = \(instance)
                     """
                 )
@@ -62,18 +62,39 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
     }
 
     package func heartbeat(
-        _ identity: InstanceIdentity
+        _ request: HeartbeatRequest
     ) async throws(LedgerError) -> HeartbeatReply {
-        try await repeatable { session in
+        let identity = request.identity
+        return try await repeatable { session in
             let rows = try session.execute(
                 """
-                UPDATE instances SET renewed_at = clock_timestamp()
+                UPDATE instances SET renewed_at = clock_timestamp(),
+                    running_calls = \(request.runningCalls), held = \(request.held)
+                WHERE instance_id = \(identity.instance) AND epoch = \(identity.epoch)
+                    AND nonce = \(identity.nonce)
+                RETURNING releases
+                """
+            )
+            guard let row = rows.first else { return .superseded }
+            let releases = try row.get("releases", as: Int64.self)
+            return releases == request.releasesKnown ? .current : .released(releases)
+        }
+    }
+
+    package func stopped(_ identity: InstanceIdentity) async throws(LedgerError) {
+        try await repeatable { session in
+            _ = try session.execute(
+                """
+                UPDATE instances SET stopped_at = clock_timestamp(), running_calls = 0, held = 0
                 WHERE instance_id = \(identity.instance) AND epoch = \(identity.epoch)
                     AND nonce = \(identity.nonce)
                 """
             )
-            return rows.affectedCount == 1 ? .current : .superseded
         }
+    }
+
+    package func closeLost(silentFor silence: Duration) async throws(LedgerError) -> Int {
+        try await LostLeases(database).closeAll(silentFor: silence)
     }
 
     package func acquire(

@@ -23,5 +23,6 @@ package enum RequiredMigrations {
         "0019_grant_terms",
         "0020_burn_downs",
         "0021_lease_recalls",
+        "0022_lost_leases",
     ]
 }

@@ -27,6 +27,7 @@ package enum EventBody: Hashable, Sendable {
     case payment(Payment)
     case creditNote(CreditNote)
     case rounding(InvoiceRounding)
+    case leaseLost(LeaseLost)
 
     package var kind: EventKind {
         switch self {
@@ -40,6 +41,7 @@ package enum EventBody: Hashable, Sendable {
         case .payment: .payment
         case .creditNote: .creditNote
         case .rounding: .rounding
+        case .leaseLost: .leaseLost
         }
     }
 }
@@ -56,6 +58,7 @@ package enum EventKind: String, CaseIterable, Sendable {
     case payment
     case creditNote = "credit_note"
     case rounding
+    case leaseLost = "lease_lost"
 }
 
 /// An event in its place: numbered in its account's stream, with its effect decided.

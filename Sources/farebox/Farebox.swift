@@ -12,7 +12,8 @@ struct Farebox {
         let table = CommandTable(
             commands: ServeCommand.all + MigrateCommand.all + CheckConfigurationCommand.all
                 + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
-                + KeyCommands.all + CreditCommands.all + PriceCommands.all + UsageCommand.all
+                + KeyCommands.all + InstanceCommands.all
+                + CreditCommands.all + PriceCommands.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerRebuildCommand.all + LedgerReplayCommand.all
         )

@@ -10,6 +10,7 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         var epoch: Int64 = 0
         var isAway = false
         var events = 0
+        var releases: Int64 = 0
         /// Who has recalled, in order.
         var recalls: [InstanceID] = []
     }
@@ -38,11 +39,16 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         }
     }
 
-    func heartbeat(_ identity: InstanceIdentity) async throws(LedgerError) -> HeartbeatReply {
+    func heartbeat(_ request: HeartbeatRequest) async throws(LedgerError) -> HeartbeatReply {
         try answer { state throws(LedgerError) in
-            state.nonce == identity.nonce ? .current : .superseded
+            guard state.nonce == request.identity.nonce else { return .superseded }
+            return state.releases == request.releasesKnown ? .current : .released(state.releases)
         }
     }
+
+    func stopped(_ identity: InstanceIdentity) async throws(LedgerError) {}
+
+    func closeLost(silentFor silence: Duration) async throws(LedgerError) -> Int { 0 }
 
     func acquire(_ request: AcquireRequest) async throws(LedgerError) -> AcquireReply {
         await Task.yield()
@@ -157,6 +163,10 @@ struct EscrowAtWork {
 
     var wasSuperseded: Bool {
         notices.all.contains { if case .superseded = $0 { true } else { false } }
+    }
+
+    var wasReleased: Bool {
+        notices.all.contains { if case .released = $0 { true } else { false } }
     }
 
     var didDrain: Bool {

@@ -83,7 +83,11 @@ import Testing
                     let granted = free < request.least ? .zero : min(request.want, free)
                     free -= granted
                     let own = (book.leaseFigures?.granted ?? .zero) + granted
-                    let reply = AcquireReply(granted: granted, head: head(own), isLeaseClosed: false)
+                    let reply = AcquireReply(
+                        granted: granted,
+                        head: head(own),
+                        isLeaseClosed: false
+                    )
                     perform(book.completed(request, .success(reply), now: now, tenure: tenure))
                 }
             }
@@ -217,7 +221,9 @@ struct EscrowRecallPostgresTests {
             )
             let hearing = Task {
                 for await element in listener.elements {
-                    guard isListening, case .notification(_, let payload) = element else { continue }
+                    guard isListening, case .notification(_, let payload) = element else {
+                        continue
+                    }
                     rich.service.recalled(payload)
                 }
             }

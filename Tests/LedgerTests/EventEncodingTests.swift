@@ -58,6 +58,14 @@ import Testing
             CreditNote(amount: Pico(4), invoice: "2026-1", number: "C-1", reason: "wrong")
         ),
         .rounding(InvoiceRounding(amount: Pico(-4), invoice: "2026-1")),
+        .leaseLost(
+            LeaseLost(
+                lease: LeaseID(high: 8, low: 9),
+                instance: InstanceID(high: 10, low: 11),
+                epoch: 3,
+                bound: Pico(4)
+            )
+        ),
     ]
 
     @Test(arguments: samples) func `an event comes back as it was`(event: Event) throws {

@@ -33,8 +33,8 @@ struct PostgresLeaseAuthorityTests {
             let winners = attempts.compactMap { try? $0.get() }
             #expect(winners.map(\.epoch) == [2])
             for case .failure(let error) in attempts { #expect(error.code == .journalCopied) }
-            #expect(try await ledger.authority.heartbeat(first) == .superseded)
-            #expect(try await ledger.authority.heartbeat(winners[0]) == .current)
+            #expect(try await ledger.authority.heartbeat(HeartbeatRequest(first)) == .superseded)
+            #expect(try await ledger.authority.heartbeat(HeartbeatRequest(winners[0])) == .current)
         }
     }
 

@@ -121,6 +121,12 @@ extension JSONNode {
                 ("reason", .text(note.reason)),
             ]
         case .rounding(let rounding): [("invoice", .text(rounding.invoice))]
+        case .leaseLost(let lost):
+            [
+                ("lease", .text(lost.lease.description)),
+                ("instance", .text(lost.instance.description)), ("epoch", .integer(lost.epoch)),
+                ("bound", .money(lost.bound, currency)),
+            ]
         }
     }
 

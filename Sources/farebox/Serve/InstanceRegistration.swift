@@ -29,6 +29,13 @@ enum InstanceRegistration {
         case .superseded:
             readiness.set(.superseded, to: true)
             log.error("another process has taken this instance's identity: admitting nothing")
+        case .released:
+            log.warning("others have closed leases of this instance, which was silent for too long")
+        case .closedLost(let count):
+            log.warning(
+                "closed leases of instances that fell silent for good",
+                ["leases": .number(Int64(count))]
+            )
         case .heartbeatFailed(let error):
             log.warning("a heartbeat failed", ["error": .text("\(error)")])
         case .operationRejected(let account, let error):

@@ -1,0 +1,97 @@
+import Ledger
+import Schema
+
+/// `farebox instance …`: who holds leases, and closing what a lost one still holds.
+enum InstanceCommands {
+    static let all = [
+        Command(
+            words: ["instance", "list"],
+            summary: "show the instances, their last heartbeat and what they hold",
+            options: [.database, .json],
+            run: list
+        ),
+        Command(
+            words: ["instance", "release"],
+            summary: "close the leases of an instance that is lost together with its journal",
+            arguments: ["ID"],
+            options: [
+                .flag("--force", "do not wait for its calls: its process is known to be dead"),
+                .database, .json,
+            ],
+            run: release
+        ),
+    ]
+
+    private static func list(_ invocation: Invocation) async throws -> CommandResult {
+        try await CommandDatabase.with(invocation) { database in
+            let instances = try await Instances(database).list()
+            return CommandResult(text: table(instances), json: .array(instances.map(node)))
+        }
+    }
+
+    private static func release(_ invocation: Invocation) async throws -> CommandResult {
+        guard let id = InstanceID(invocation.argument(0)) else {
+            throw UsageError(
+                "ID must be an instance's identifier, as farebox instance list shows it"
+            )
+        }
+        let isForced = invocation.has("--force")
+        return try await CommandDatabase.with(invocation) { database in
+            let count = try await Instances(database).release(id, isForced: isForced)
+            return CommandResult(
+                text: "Closed \(count) \(count == 1 ? "lease" : "leases") of \(id).",
+                json: .object([
+                    ("id", .text(id.description)), ("leases_closed", .integer(Int64(count))),
+                ])
+            )
+        }
+    }
+
+    private static func table(_ instances: [InstanceSummary]) -> String {
+        var table = Table(
+            .left("ID"),
+            .left("LABEL"),
+            .right("EPOCH"),
+            .left("RENEWED"),
+            .left("STATE"),
+            .right("LEASES"),
+            .right("ESCROWED"),
+            .right("CALLS"),
+            .right("HELD")
+        )
+        table.rows = instances.map { instance in
+            let sums = instance.escrowed.map { $0.currency.text($0.amount) }
+            return [
+                instance.id.description, instance.label, String(instance.epoch),
+                instance.renewedAt.description, instance.state.rawValue,
+                String(instance.openLeases), sums.isEmpty ? "0" : sums.joined(separator: ", "),
+                String(instance.runningCalls), held(instance) ?? "several currencies",
+            ]
+        }
+        return table.text
+    }
+
+    private static func node(_ instance: InstanceSummary) -> JSONNode {
+        .object([
+            ("id", .text(instance.id.description)), ("label", .text(instance.label)),
+            ("epoch", .integer(instance.epoch)),
+            ("renewed_at", .text(instance.renewedAt.description)),
+            ("state", .text(instance.state.rawValue)),
+            ("leases", .integer(instance.openLeases)),
+            (
+                "escrowed",
+                .object(
+                    instance.escrowed.map { ($0.currency.code, .money($0.amount, $0.currency)) }
+                )
+            ),
+            ("running_calls", .integer(instance.runningCalls)),
+            ("held", .optional(held(instance))),
+        ])
+    }
+
+    /// An instance without leases tells no currency, and then holds nothing.
+    private static func held(_ instance: InstanceSummary) -> String? {
+        guard let held = instance.held else { return nil }
+        return held.decimal(fractionDigitsMin: instance.escrowed.first?.currency.exponent ?? 0)
+    }
+}
