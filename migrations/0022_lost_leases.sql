@@ -7,6 +7,8 @@ ALTER DOMAIN event_kind ADD CONSTRAINT event_kind_check CHECK (
         'lease_lost')) NOT VALID;
 
 ALTER TABLE instances
+    -- By its own settings: how long it must be silent until no call of it can be running.
+    ADD COLUMN release_after_seconds bigint NOT NULL DEFAULT 1260 CHECK (release_after_seconds > 0),
     -- How often others have closed leases of it: a heartbeat tells it, and it asks anew for each.
     ADD COLUMN releases bigint NOT NULL DEFAULT 0,
     -- It has given everything back and ended; NULL while it runs, and when it just fell silent.
@@ -15,4 +17,4 @@ ALTER TABLE instances
     ADD COLUMN running_calls bigint NOT NULL DEFAULT 0 CHECK (running_calls >= 0),
     ADD COLUMN held numeric(38,0) NOT NULL DEFAULT 0 CHECK (held >= 0);
 
-GRANT UPDATE (releases, stopped_at, running_calls, held) ON instances TO farebox_service;
+GRANT UPDATE (release_after_seconds, releases, stopped_at, running_calls, held) ON instances TO farebox_service;

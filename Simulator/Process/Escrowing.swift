@@ -24,6 +24,8 @@ extension World {
             switch action {
             case .acquire(let request): send(.acquire(request), from: process)
             case .giveBack(let request): send(.giveBack(request), from: process)
+            case .recall: recall(index, askedBy: process)
+            case .reclaim: fail("a lease was reclaimed though no database was promoted")
             case .resume(let waiter, let result): resume(process, waiter, result)
             }
         }
@@ -34,6 +36,15 @@ extension World {
             .local(process.id, .wake(accountIndex: index, armedFor: wake)),
             at: max(process.moment(of: wake), now)
         )
+    }
+
+    /// Tells the other processes; a recall is a hint, which those that pause miss.
+    private func recall(_ index: Int, askedBy asker: Process) {
+        for case let id? in hosts.map(\.process) where id != asker.id {
+            let other = processes[id]
+            guard other.phase == .serving, other.pausedUntil <= now else { continue }
+            drive(other, index) { $0.recalled(now: $1, tenure: $2) }
+        }
     }
 
     func wake(
@@ -89,6 +100,8 @@ extension World {
         guard process.tenure?.phase != .superseded else { return }
         var pause = plan.settings.heartbeatInterval
         switch result {
+        case .success(.released), .success(.failedOver):
+            fail("a heartbeat was told what this database never says")
         case .success(.current):
             process.heartbeatFailures = 0
             process.tenure?.renew(until: sentAt + plan.settings.validity, now: process.clock(now))

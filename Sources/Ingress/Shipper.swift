@@ -62,6 +62,34 @@ package struct Shipper: Sendable {
         }
     }
 
+    /// Appends everything that was shipped and is still kept again, and returns how much it was.
+    ///
+    /// For a ledger that may have lost some of it; what it has already changes nothing.
+    ///
+    /// - Throws: `.unavailable`, `.outcomeUnknown`: call again; `.corrupt`.
+    package func reofferAll() async throws(LedgerError) -> Int {
+        var (count, next): (Int, Int64?) = (0, 0)
+        while let sequence = next {
+            let page: ReplayPage
+            do {
+                page = try await journal.shipped(
+                    since: 0,
+                    after: sequence,
+                    limit: Shipment.eventsMax
+                )
+            } catch {
+                throw LedgerError(.unavailable, "the journal: \(error)")
+            }
+            guard let shipment = try? Shipment(page.entries) else {
+                throw LedgerError(.corrupt, "the journal keeps an event that cannot be read")
+            }
+            _ = try await store.append(shipment.events)
+            count += shipment.events.count
+            next = page.next
+        }
+        return count
+    }
+
     /// Deletes what was shipped long enough ago.
     package func prune() async {
         let before = now().adding(seconds: -Self.keptSeconds).microseconds

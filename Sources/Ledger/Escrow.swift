@@ -172,6 +172,24 @@ extension Escrow {
         }
     }
 
+    /// Goes on in another incarnation of the database: each lease is reclaimed there, and is used
+    /// again when the database has answered for it.
+    func rejoin(_ identity: InstanceIdentity, validUntil: Moment) {
+        let now = Moment.now
+        change { tenure in
+            tenure.identity = identity
+            tenure.renew(until: validUntil, now: now)
+            tenure.lapses += 1
+        }
+    }
+
+    /// The leases that the books count on.
+    var openLeases: [LeaseID] {
+        shards.reduce(into: []) { leases, shard in
+            leases = shard.reduce(leases) { $0 + ($1.leaseFigures.map { [$0.lease] } ?? []) }
+        }
+    }
+
     /// Another process owns the instance: ends all admission and forgets all leases.
     func supersede() {
         change { $0.phase = .superseded }
@@ -193,6 +211,12 @@ extension Escrow {
     }
 
     func completed(_ request: GiveBackRequest, _ result: Result<GiveBackReply, LedgerError>) {
+        shard(request.account).apply(to: request.account) { book, tenure in
+            book.completed(request, result, now: .now, tenure: tenure)
+        }
+    }
+
+    func completed(_ request: ReclaimRequest, _ result: Result<ReclaimReply, LedgerError>) {
         shard(request.account).apply(to: request.account) { book, tenure in
             book.completed(request, result, now: .now, tenure: tenure)
         }
@@ -232,6 +256,7 @@ extension Escrow {
 enum EscrowCommand: Sendable {
     case acquire(AcquireRequest)
     case giveBack(GiveBackRequest)
+    case reclaim(ReclaimRequest)
     case recall(AccountID)
     case wake(AccountID, at: ContinuousClock.Instant)
 }

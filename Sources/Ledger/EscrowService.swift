@@ -6,6 +6,10 @@ package enum EscrowNotice: Sendable {
     case registered(InstanceIdentity)
     /// Another process owns the instance: nothing is admitted here any more.
     case superseded
+    /// The database was promoted or restored: everything is offered to it again.
+    case failedOver
+    /// All events are in the ledger again, and the leases are reclaimed from now on.
+    case rejoined(events: Int, took: Duration)
     /// Others have closed leases of this instance, which was silent for too long.
     case released
     /// This instance has closed so many leases that others have lost.
@@ -38,8 +42,10 @@ package final class EscrowService: Sendable {
     package let escrow: Escrow
     let authority: any LeaseAuthority
     private let instance: InstanceID
-    private let label: String
+    let label: String
     private let nonces: any EscrowNonces
+    /// Offers all events that the journal keeps to the ledger again; how many they were.
+    let reoffer: @Sendable () async throws(LedgerError) -> Int
     let report: @Sendable (EscrowNotice) -> Void
     private let registered = Mutex<InstanceIdentity?>(nil)
     let isSuperseded = Atomic(false)
@@ -54,6 +60,7 @@ package final class EscrowService: Sendable {
         instance: InstanceID,
         label: String,
         nonces: any EscrowNonces,
+        reoffer: @escaping @Sendable () async throws(LedgerError) -> Int,
         report: @escaping @Sendable (EscrowNotice) -> Void
     ) {
         self.escrow = escrow
@@ -61,11 +68,14 @@ package final class EscrowService: Sendable {
         self.instance = instance
         self.label = label
         self.nonces = nonces
+        self.reoffer = reoffer
         self.report = report
     }
 
     /// This start's identity; nil before `start` has returned.
     package var identity: InstanceIdentity? { registered.withLock { $0 } }
+
+    func adopt(_ identity: InstanceIdentity) { registered.withLock { $0 = identity } }
 
     /// Registers the instance in a new epoch, and begins to admit.
     ///

@@ -45,8 +45,18 @@ extension EscrowService {
     ///
     /// To be called when the events that the journal had kept from them are in the ledger.
     package func closeEarlierEpochs() async throws(LedgerError) -> Int {
-        guard let identity else { throw LedgerError(.refused, "the instance isn't registered") }
-        return try await authority.closeEarlierEpochs(identity)
+        while true {
+            guard let identity else {
+                throw LedgerError(.refused, "the instance isn't registered")
+            }
+            do throws(LedgerError) {
+                return try await authority.closeEarlierEpochs(identity)
+            } catch {
+                // The next heartbeat finds out too, and rejoins.
+                guard error.code == .failedOver, !Task.isCancelled else { throw error }
+                try? await Task.sleep(for: settings.backoffMin)
+            }
+        }
     }
 
     private func noteStopped() async {
@@ -68,9 +78,7 @@ extension EscrowService {
     /// Closes what instances that fell silent for good have left, whoever sees it first.
     private func keepClosingLost() async {
         while !Task.isCancelled {
-            if let count = try? await authority.closeLost(silentFor: settings.releaseAfter),
-                count > 0
-            {
+            if let count = try? await authority.closeLost(), count > 0 {
                 report(.closedLost(count))
             }
             try? await Task.sleep(for: settings.lostLeaseInterval)
@@ -100,6 +108,7 @@ extension EscrowService {
                     releasesKnown.store(count, ordering: .relaxed)
                     escrow.renew(until: sentAt + settings.validity, isReleased: true)
                     report(.released)
+                case .failedOver: await rejoin()
                 case .superseded: supersede()
                 }
                 failures = 0
@@ -131,6 +140,15 @@ extension EscrowService {
                 result = .failure(error)
             }
             escrow.completed(request, result)
+        case .reclaim(let request):
+            let result: Result<ReclaimReply, LedgerError>
+            do throws(LedgerError) {
+                result = .success(try await authority.reclaim(request))
+            } catch {
+                noteFailure(error, of: request.account)
+                result = .failure(error)
+            }
+            escrow.completed(request, result)
         case .recall(let account):
             outbox.add(account)
         case .wake(let account, let moment):
@@ -147,7 +165,7 @@ extension EscrowService {
         }
     }
 
-    private func supersede() {
+    func supersede() {
         guard !isSuperseded.exchange(true, ordering: .relaxed) else { return }
         escrow.supersede()
         report(.superseded)

@@ -163,6 +163,7 @@ final class EscrowShard: Sendable {
         let isChanged = state.withLock { state in
             defer { state.tenure = tenure }
             return state.tenure?.phase != tenure.phase
+                || state.tenure?.identity.incarnation != tenure.identity.incarnation
         }
         if isChanged { sweep(now: now) }
     }
@@ -209,6 +210,7 @@ extension EscrowShard {
             switch action {
             case .acquire(let request): effects.commands.append(.acquire(request))
             case .giveBack(let request): effects.commands.append(.giveBack(request))
+            case .reclaim(let request): effects.commands.append(.reclaim(request))
             case .recall(let account): effects.commands.append(.recall(account))
             case .resume(let waiter, let result):
                 guard let continuation = state.continuations.removeValue(forKey: waiter) else {

@@ -9,26 +9,22 @@ package enum InstanceState: String, CaseIterable, Sendable {
     /// It has given everything back and ended.
     case stopped
 
-    package init(silence: Duration, isStopped: Bool, settings: EscrowSettings) {
+    /// - Parameter releaseAfter: how long it must be silent until no call of it can be running.
+    package init(
+        silence: Duration,
+        isStopped: Bool,
+        releaseAfter: Duration,
+        settings: EscrowSettings
+    ) {
         self =
             if isStopped {
                 .stopped
             } else if silence <= settings.heartbeatSilenceMax {
                 .live
-            } else if silence <= settings.releaseAfter {
+            } else if silence <= releaseAfter {
                 .silent
             } else {
                 .lost
             }
-    }
-
-    /// How long an instance must have been silent for an operator to close its leases.
-    ///
-    /// With force, which says that its process is dead, only as long as heartbeats may be late.
-    package static func silenceBeforeRelease(
-        isForced: Bool,
-        settings: EscrowSettings
-    ) -> Duration {
-        isForced ? settings.heartbeatSilenceMax : settings.releaseAfter
     }
 }

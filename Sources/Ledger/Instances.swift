@@ -9,6 +9,8 @@ package struct InstanceSummary: Hashable, Sendable {
     package let renewedAt: Instant
     /// When the database looked.
     package let asOf: Instant
+    /// How long it must be silent until no call of it can be running.
+    package let releaseAfter: Duration
     package let state: InstanceState
     package let openLeases: Int64
     /// What its open leases have left, by currency.
@@ -59,7 +61,7 @@ package struct Instances: Sendable {
     /// - Throws: `.refused` while it may still run calls, with when that ends; `.notFound`.
     package func release(_ id: InstanceID, isForced: Bool) async throws(LedgerError) -> Int {
         let found = try await show(id)
-        let silence = InstanceState.silenceBeforeRelease(isForced: isForced, settings: settings)
+        let silence = isForced ? settings.heartbeatSilenceMax : found.releaseAfter
         guard found.silence > silence || found.openLeases == 0 else {
             throw LedgerError(.refused, refusal(found, isForced: isForced))
         }
@@ -67,7 +69,7 @@ package struct Instances: Sendable {
     }
 
     private func refusal(_ instance: InstanceSummary, isForced: Bool) -> String {
-        let safeAt = instance.renewedAt.adding(seconds: settings.releaseAfter.components.seconds)
+        let safeAt = instance.renewedAt.adding(seconds: instance.releaseAfter.components.seconds)
         switch instance.state {
         case .live, .stopped:
             return "it renewed its leases \(instance.silence.components.seconds) s ago, so it is"
@@ -113,15 +115,18 @@ extension InstanceSummary {
         let clock = try row.get("clock", as: Instant.self)
         let currencies = try row.get("currencies", as: [Currency].self)
         let amounts = try row.get("amounts", as: [Pico].self)
+        let releaseAfter = try row.get("release_after_seconds", as: Int64.self)
         self.init(
             id: try row.get("instance_id"),
             label: try row.get("label"),
             epoch: try row.get("epoch"),
             renewedAt: renewedAt,
             asOf: clock,
+            releaseAfter: .seconds(releaseAfter),
             state: InstanceState(
                 silence: .microseconds(clock.microseconds - renewedAt.microseconds),
                 isStopped: try row.get("stopped_at", as: Instant?.self) != nil,
+                releaseAfter: .seconds(releaseAfter),
                 settings: settings
             ),
             openLeases: try row.get("leases"),

@@ -25,12 +25,22 @@ package protocol LeaseAuthority: Sendable {
     /// from before it sent this.
     func heartbeat(_ request: HeartbeatRequest) async throws(LedgerError) -> HeartbeatReply
 
+    /// Registers an identity and its epoch with a database that was promoted or restored, when
+    /// its events are offered again, and closes all its leases but those that it keeps.
+    ///
+    /// - Throws: `.superseded` when a later epoch is known.
+    func rejoin(_ request: RejoinRequest) async throws(LedgerError) -> InstanceIdentity
+
+    /// Sets what a lease has left to what its holder counts, as far as credit is free, opening it
+    /// when it is not known. The only operation whose number may leave a gap.
+    func reclaim(_ request: ReclaimRequest) async throws(LedgerError) -> ReclaimReply
+
     /// Notes that the instance has given everything back and ends.
     func stopped(_ identity: InstanceIdentity) async throws(LedgerError)
 
-    /// Closes the leases of instances that were silent for so long, as events, and returns how
-    /// many they were; each is closed once, by whoever comes first.
-    func closeLost(silentFor silence: Duration) async throws(LedgerError) -> Int
+    /// Closes the leases of instances that were silent for so long that no call of theirs can be
+    /// running, as events, and returns how many they were; each once, by whoever comes first.
+    func closeLost() async throws(LedgerError) -> Int
 
     /// Asks for between `least` and `want` more for a lease, opening it when it is new.
     ///
@@ -78,11 +88,26 @@ package struct InstanceIdentity: Hashable, Sendable {
     /// Counts the registrations of the instance, from 1.
     package let epoch: Int64
     package let nonce: Nonce
+    /// The history of the database that its leases are registered in.
+    package private(set) var incarnation: Incarnation
 
-    package init(instance: InstanceID, epoch: Int64, nonce: Nonce) {
+    package init(
+        instance: InstanceID,
+        epoch: Int64,
+        nonce: Nonce,
+        incarnation: Incarnation = .sole
+    ) {
         self.instance = instance
         self.epoch = epoch
         self.nonce = nonce
+        self.incarnation = incarnation
+    }
+
+    /// The same process, in another incarnation of the database.
+    package func rejoined(_ incarnation: Incarnation) -> InstanceIdentity {
+        var rejoined = self
+        rejoined.incarnation = incarnation
+        return rejoined
     }
 }
 
@@ -114,8 +139,60 @@ package enum HeartbeatReply: Hashable, Sendable {
     /// Others have closed leases of it, by now so often: it must ask about each before it uses
     /// any.
     case released(Int64)
+    /// The database was promoted or restored since the identity registered: its validity is not
+    /// renewed, and it must rejoin.
+    case failedOver
     /// Another process has registered since: admit nothing more.
     case superseded
+}
+
+package struct RejoinRequest: Hashable, Sendable {
+    package let identity: InstanceIdentity
+    package let label: String
+    /// The leases that the identity will reclaim.
+    package let keeping: [LeaseID]
+
+    package init(identity: InstanceIdentity, label: String, keeping: [LeaseID]) {
+        self.identity = identity
+        self.label = label
+        self.keeping = keeping
+    }
+}
+
+package struct ReclaimRequest: Hashable, Sendable {
+    package let identity: InstanceIdentity
+    package let account: AccountID
+    package let lease: LeaseID
+    package let opSequence: Int64
+    /// What the lease must have left: zero or above.
+    package let remaining: Pico
+
+    package init(
+        identity: InstanceIdentity,
+        account: AccountID,
+        lease: LeaseID,
+        opSequence: Int64,
+        remaining: Pico
+    ) {
+        self.identity = identity
+        self.account = account
+        self.lease = lease
+        self.opSequence = opSequence
+        self.remaining = remaining
+    }
+}
+
+package struct ReclaimReply: Hashable, Sendable {
+    /// What the lease has left now; less than asked when credit is not free any more.
+    package let remaining: Pico
+    package let head: HeadSummary
+    package let isLeaseClosed: Bool
+
+    package init(remaining: Pico, head: HeadSummary, isLeaseClosed: Bool) {
+        self.remaining = remaining
+        self.head = head
+        self.isLeaseClosed = isLeaseClosed
+    }
 }
 
 package struct AcquireRequest: Hashable, Sendable {

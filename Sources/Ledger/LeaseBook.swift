@@ -60,6 +60,8 @@ package struct LeaseBook: Sendable {
         var nextSequence: Int64 = 1
         /// The tenure's lapses when the database last answered for this lease.
         var lapses: Int
+        /// The database's history that it is registered in.
+        var incarnation: Incarnation
 
         var available: Pico { granted - settled - held }
         var unshipped: Pico { settled - shipped }
@@ -306,7 +308,11 @@ extension LeaseBook {
     }
 
     mutating func openLease(_ tenure: EscrowTenure) -> Lease {
-        let lease = Lease(id: leaseIDs, lapses: tenure.lapses)
+        let lease = Lease(
+            id: leaseIDs,
+            lapses: tenure.lapses,
+            incarnation: tenure.identity.incarnation
+        )
         let variant: UInt64 = 0x8000_0000_0000_0000
         leaseIDs = LeaseID(
             high: leaseIDs.high,

@@ -57,7 +57,7 @@ extension LeaseBook {
         return advance(now: now, tenure: tenure)
     }
 
-    private mutating func failed(
+    mutating func failed(
         _ operation: PendingOperation,
         with error: LedgerError,
         now: Moment

@@ -4,6 +4,7 @@ import Schema
 package enum LeaseAction: Sendable {
     case acquire(AcquireRequest)
     case giveBack(GiveBackRequest)
+    case reclaim(ReclaimRequest)
     /// Asks the account's other lease holders to give back what they do not use.
     case recall(AccountID)
     case resume(UInt64, Result<EscrowHold, EscrowRefusal>)
@@ -14,6 +15,11 @@ struct PendingOperation: Sendable {
     enum Kind: Sendable {
         case acquire(AcquireRequest)
         case giveBack(GiveBackRequest)
+        case reclaim(ReclaimRequest)
+
+        var isReclaimIn: Incarnation? {
+            if case .reclaim(let request) = self { request.identity.incarnation } else { nil }
+        }
     }
 
     let kind: Kind
@@ -29,6 +35,7 @@ struct PendingOperation: Sendable {
         switch kind {
         case .acquire(let request): .acquire(request)
         case .giveBack(let request): .giveBack(request)
+        case .reclaim(let request): .reclaim(request)
         }
     }
 }
@@ -44,7 +51,7 @@ extension LeaseBook {
     /// Gives idle credit back and closes a lease that nobody uses; to be called every second.
     package mutating func sweep(now: Moment, tenure: EscrowTenure) -> [LeaseAction] {
         var actions: [LeaseAction] = []
-        if operation == nil, queue.isEmpty, tenure.admits(at: now) {
+        if operation == nil, queue.isEmpty, tenure.admits(at: now), !isForgotten(tenure) {
             giveBackIdle(now: now, tenure: tenure, into: &actions)
         } else if operation == nil, tenure.admits(at: now) {
             _ = returnCaps(.scraps(starvedCaps()), now: now, tenure: tenure, into: &actions)
@@ -92,7 +99,9 @@ extension LeaseBook {
             retireLease()
             return
         }
-        if var operation {
+        if isForgotten(tenure), operation?.kind.isReclaimIn != tenure.identity.incarnation {
+            reclaim(tenure: tenure, into: &actions)
+        } else if var operation {
             guard let repeatsAt = operation.repeatsAt, now >= repeatsAt else { return }
             operation.repeatsAt = nil
             operation.lapses = tenure.lapses

@@ -22,6 +22,7 @@ package struct LeaseOperation: Hashable, Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         case acquire
         case giveBack = "give_back"
+        case reclaim
     }
 
     /// What is to be written; nil for a repeat and for a closed lease, which change nothing.
@@ -58,16 +59,7 @@ package struct LeaseOperation: Hashable, Sendable {
         let granted = uncapped + capped.granted
         var head = head
         head.escrowed += granted
-        var changed =
-            lease
-            ?? LeaseRow(
-                granted: .zero,
-                settled: .zero,
-                isOpen: true,
-                opSequence: 0,
-                opKind: .acquire,
-                opResult: .zero
-            )
+        var changed = lease ?? .unopened
         changed.granted += granted
         changed.record(.acquire, request.opSequence, granted)
         return LeaseOperation(
@@ -104,6 +96,36 @@ package struct LeaseOperation: Hashable, Sendable {
         )
     }
 
+    /// Sets what the lease has left to what its holder counts, as far as credit is free.
+    ///
+    /// Its number is any above the last that the database knows: those between are lost.
+    package static func reclaim(
+        _ request: ReclaimRequest,
+        head: HeadSummary,
+        lease: LeaseRow?
+    ) throws(LedgerError) -> LeaseOperation {
+        guard request.remaining >= .zero, request.remaining <= .balanceMax else {
+            throw LedgerError(.invalid, "a reclaim of an impossible amount")
+        }
+        let last = lease?.opSequence ?? 0
+        if request.opSequence <= last || lease?.isOpen == false {
+            if let known = try recorded(.reclaim, request.opSequence, lease) { return known }
+        }
+        var (head, changed) = (head, lease ?? .unopened)
+        let free = head.balance + head.creditLimit - head.escrowed - head.reserved
+        let missing = request.remaining - changed.remaining
+        let change = missing > .zero ? min(missing, free.clampedToZero) : missing
+        head.escrowed += change
+        head.releaseOverdrawn()
+        changed.granted += change
+        changed.record(.reclaim, request.opSequence, changed.remaining)
+        return LeaseOperation(
+            result: changed.remaining,
+            isLeaseClosed: false,
+            change: Change(head: head, lease: changed)
+        )
+    }
+
     /// The answer to a repeat, or to any operation on a closed lease; nil for the next operation.
     private static func recorded(
         _ kind: Kind,
@@ -129,6 +151,16 @@ package struct LeaseOperation: Hashable, Sendable {
 }
 
 extension LeaseRow {
+    /// A lease before its first operation.
+    fileprivate static let unopened = LeaseRow(
+        granted: .zero,
+        settled: .zero,
+        isOpen: true,
+        opSequence: 0,
+        opKind: .acquire,
+        opResult: .zero
+    )
+
     fileprivate mutating func record(
         _ kind: LeaseOperation.Kind,
         _ opSequence: Int64,

@@ -7,6 +7,9 @@ package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
         case outcomeUnknown = "outcome_unknown"
         /// A later process has registered the same instance; this one must stop admitting.
         case superseded
+        /// The database is not the one that the instance's leases are registered in, for it was
+        /// promoted or restored: nothing changed, and the instance must register them anew.
+        case failedOver = "failed_over"
         /// The instance's nonce is not the one recorded: its journal was copied or restored.
         case journalCopied = "journal_copied"
         /// An operation on a lease came out of sequence, which a correct instance never sends.
@@ -41,13 +44,16 @@ package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
     package var fault: Fault {
         switch code {
         case .notFound, .conflict, .refused, .invalid: .caller
-        case .unavailable, .outcomeUnknown, .superseded, .journalCopied, .outOfSequence, .corrupt:
+        case .unavailable, .outcomeUnknown, .superseded, .failedOver, .journalCopied,
+            .outOfSequence, .corrupt:
             .us
         }
     }
 
     /// Whether the same request, with the same ids, may simply be sent again.
-    package var isRetrySafe: Bool { code == .unavailable || code == .outcomeUnknown }
+    package var isRetrySafe: Bool {
+        code == .unavailable || code == .outcomeUnknown || code == .failedOver
+    }
 
     package var description: String { "\(code.rawValue): \(message)" }
 }

@@ -16,9 +16,10 @@ package struct LostLeases: Sendable {
         self.database = database
     }
 
-    /// Closes the leases of every instance that was silent for so long; returns how many.
-    package func closeAll(silentFor silence: Duration) async throws(LedgerError) -> Int {
-        try await close(Scope(instance: nil, silence: silence))
+    /// Closes the leases of every instance that was silent for longer, by its own settings, than
+    /// any call of it can run; returns how many.
+    package func closeAll() async throws(LedgerError) -> Int {
+        try await close(Scope(instance: nil, silence: nil))
     }
 
     /// Closes the leases of one instance, if it was silent for so long; returns how many.
@@ -44,16 +45,20 @@ package struct LostLeases: Sendable {
     /// Which leases: those of one instance or of all, after so much silence.
     private struct Scope: Sendable {
         let instance: InstanceID?
-        let silence: Duration
+        /// Nil for what each instance's own settings say.
+        let silence: Duration?
 
         /// A condition on `leases` and `instances`.
         var condition: SQL {
-            let seconds = silence.components.seconds
+            let seconds: SQL =
+                silence.map { "\($0.components.seconds)" } ?? "instances.release_after_seconds"
             let silent: SQL = """
                 leases.state = 'open' AND instances.instance_id = leases.instance_id
                 AND instances.renewed_at < clock_timestamp() - make_interval(secs => \(seconds))
                 """
-            return instance.map { "\(silent) AND leases.instance_id = \($0)" } ?? silent
+            if let instance { return "\(silent) AND leases.instance_id = \(instance)" }
+            // A database that lost a part of its past may not know of the last heartbeats.
+            return "\(silent) AND NOT coalesce(\(Incarnation.isLearning), false)"
         }
     }
 

@@ -24,5 +24,6 @@ package enum RequiredMigrations {
         "0020_burn_downs",
         "0021_lease_recalls",
         "0022_lost_leases",
+        "0023_incarnations",
     ]
 }

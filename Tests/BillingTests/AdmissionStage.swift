@@ -28,7 +28,8 @@ struct AdmissionStage: Sendable {
                 authority: PostgresLeaseAuthority(database),
                 instance: InstanceID.make(at: now),
                 label: "test",
-                nonces: FirstRegistration()
+                nonces: FirstRegistration(),
+                reoffer: { 0 }
             ) { _ in }
             _ = try await service.start()
             let running = Task { await service.run() }

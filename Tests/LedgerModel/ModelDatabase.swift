@@ -41,7 +41,13 @@ package struct ModelDatabase: Sendable {
     /// The server's clock.
     package var now: Instant
 
-    package init(now: Instant) { self.now = now }
+    /// The only history that it has.
+    private let incarnation: Incarnation
+
+    package init(now: Instant, incarnation: Incarnation = .sole) {
+        self.now = now
+        self.incarnation = incarnation
+    }
 
     /// Makes an account without credit.
     package mutating func create(_ account: AccountID) {
@@ -84,7 +90,7 @@ extension ModelDatabase {
                 throw LedgerError(.journalCopied, "the instance is not known")
             }
             instances[instance] = Instance(epoch: 1, nonce: freshNonce, renewedAt: now)
-            return InstanceIdentity(instance: instance, epoch: 1, nonce: freshNonce)
+            return identity(instance, epoch: 1, freshNonce)
         }
         if row.nonce != freshNonce {
             guard row.nonce == expectedNonce else {
@@ -95,7 +101,20 @@ extension ModelDatabase {
             row.renewedAt = now
             instances[instance] = row
         }
-        return InstanceIdentity(instance: instance, epoch: row.epoch, nonce: freshNonce)
+        return identity(instance, epoch: row.epoch, freshNonce)
+    }
+
+    private func identity(
+        _ instance: InstanceID,
+        epoch: Int64,
+        _ nonce: Nonce
+    ) -> InstanceIdentity {
+        InstanceIdentity(
+            instance: instance,
+            epoch: epoch,
+            nonce: nonce,
+            incarnation: incarnation
+        )
     }
 
     /// `PostgresLeaseAuthority.heartbeat`.

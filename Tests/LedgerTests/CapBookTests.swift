@@ -215,6 +215,7 @@ private struct Desk {
         for action in actions {
             switch action {
             case .acquire: pending.append(action)
+            case .recall, .reclaim: Issue.record("unexpected \(action)")
             case .giveBack(let request):
                 returned += request.caps
                 let reply = GiveBackReply(

@@ -69,6 +69,8 @@ import Testing
                     Issue.record("\(waiter) was refused: \(refusal)")
                 case .giveBack(let request):
                     Issue.record("gave back \(request.amount)")
+                case .reclaim:
+                    Issue.record("reclaimed in the same incarnation")
                 case .recall:
                     Issue.record("recalled what nobody else has")
                 case .acquire(let request):

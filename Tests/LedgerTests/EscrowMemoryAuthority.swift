@@ -46,9 +46,17 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         }
     }
 
+    func rejoin(_ request: RejoinRequest) async throws(LedgerError) -> InstanceIdentity {
+        request.identity
+    }
+
+    func reclaim(_ request: ReclaimRequest) async throws(LedgerError) -> ReclaimReply {
+        throw LedgerError(.invalid, "one incarnation only")
+    }
+
     func stopped(_ identity: InstanceIdentity) async throws(LedgerError) {}
 
-    func closeLost(silentFor silence: Duration) async throws(LedgerError) -> Int { 0 }
+    func closeLost() async throws(LedgerError) -> Int { 0 }
 
     func acquire(_ request: AcquireRequest) async throws(LedgerError) -> AcquireReply {
         await Task.yield()
@@ -128,7 +136,8 @@ struct EscrowAtWork {
         authority: any LeaseAuthority,
         settings: EscrowSettings = EscrowSettings(),
         nonces: EscrowMemoryNonces = EscrowMemoryNonces(),
-        instance: InstanceID = .make(at: .sample)
+        instance: InstanceID = .make(at: .sample),
+        reoffer: @escaping @Sendable () async throws(LedgerError) -> Int = { 0 }
     ) {
         var settings = settings
         // No test may fail because the machine is slow.
@@ -140,6 +149,7 @@ struct EscrowAtWork {
             instance: instance,
             label: "test",
             nonces: nonces,
+            reoffer: { () async throws(LedgerError) in try await reoffer() },
             report: { [notices] in notices.append($0) }
         )
     }

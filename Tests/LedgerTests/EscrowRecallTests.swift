@@ -68,6 +68,7 @@ import Testing
             for action in actions {
                 switch action {
                 case .recall: recalls += 1
+                case .reclaim: Issue.record("reclaimed in the same incarnation")
                 case .resume(let waiter, .success(let hold)): holds[waiter] = hold
                 case .resume(let waiter, .failure(let refusal)): refusals[waiter] = refusal
                 case .giveBack(let request):

@@ -258,6 +258,8 @@ extension EscrowSimulation {
                     .giveBackArrives(number, request, isDouble: false),
                     within: .milliseconds(20)
                 )
+            case .reclaim:
+                fail("reclaimed in the same incarnation")
             case .recall:
                 for other in instances.indices where other != number {
                     // A recall is a hint, and some are lost.

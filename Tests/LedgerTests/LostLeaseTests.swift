@@ -70,7 +70,12 @@ import Testing
     @Test func `an instance is live, silent, lost or stopped`() {
         let settings = EscrowSettings()
         func state(_ seconds: Int64, isStopped: Bool = false) -> InstanceState {
-            InstanceState(silence: .seconds(seconds), isStopped: isStopped, settings: settings)
+            InstanceState(
+                silence: .seconds(seconds),
+                isStopped: isStopped,
+                releaseAfter: settings.releaseAfter,
+                settings: settings
+            )
         }
         #expect(state(-1) == .live)
         #expect(state(15) == .live)
@@ -122,11 +127,11 @@ struct LostLeasePostgresTests {
             }
             let patience = EscrowSettings().releaseAfter
             try await silence(dead, patience.components.seconds - 60, in: ledger)
-            #expect(try await ledger.authority.closeLost(silentFor: patience) == 0)
+            #expect(try await ledger.authority.closeLost() == 0)
             try await silence(dead, patience.components.seconds + 1, in: ledger)
             let closed = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<4 {
-                    group.addTask { try await ledger.authority.closeLost(silentFor: patience) }
+                    group.addTask { try await ledger.authority.closeLost() }
                 }
                 return try await group.reduce(0, +)
             }

@@ -13,7 +13,9 @@ struct ModelEqualityTests {
     @Test(arguments: 1...6 as ClosedRange<UInt64>)
     func `The model and the server answer random commands alike`(seed: UInt64) async throws {
         try await LedgerFixture.run { ledger in
-            var commands = RandomCommands(seed: seed)
+            // An instance that takes no part tells which history the server has.
+            let incarnation = try await ledger.register().incarnation
+            var commands = RandomCommands(seed: seed, incarnation: incarnation)
             for _ in 0..<2 {
                 let account = try await ledger.account()
                 commands.open(account)
@@ -92,7 +94,7 @@ extension LedgerFixture {
                     )
                 )
             case .heartbeat(let identity):
-                return .heartbeat(try await authority.heartbeat(identity))
+                return .heartbeat(try await authority.heartbeat(HeartbeatRequest(identity)))
             case .acquire(let request):
                 return .acquired(try await authority.acquire(request))
             case .giveBack(let request):

@@ -9,7 +9,7 @@ import Testing
 /// Commands such as instances send, in an order that no instance would, and the model's answers.
 struct RandomCommands {
     private var random: SeededGenerator
-    private var database = ModelDatabase(now: .sample)
+    private var database: ModelDatabase
     private var accounts: [AccountID] = []
     /// Every identity that was ever granted, the latest of each instance last.
     private var identities: [InstanceIdentity] = []
@@ -19,8 +19,10 @@ struct RandomCommands {
     private var events: [Event] = []
     private(set) var kindsReached: Set<String> = []
 
-    init(seed: UInt64) {
+    /// - Parameter incarnation: of the server that answers the same commands.
+    init(seed: UInt64, incarnation: Incarnation) {
         random = SeededGenerator(seed: seed)
+        database = ModelDatabase(now: .sample, incarnation: incarnation)
         instances = (0..<3).map { _ in .make(at: .sample) }
     }
 

@@ -71,8 +71,9 @@ struct Instance: Sendable {
         )
         let escrowService = InstanceRegistration.service(
             escrow: escrow,
-            authority: PostgresLeaseAuthority(database),
+            authority: PostgresLeaseAuthority(database, settings: escrow.settings),
             journal: journal,
+            shipper: shipper,
             label: options.instanceLabel,
             readiness: readiness,
             log: log
@@ -257,8 +258,7 @@ struct Instance: Sendable {
 }
 
 extension EscrowSettings {
-    /// The durations that a configuration sets, which all instances of a database must share: each
-    /// of them may release what another has lost.
+    /// The durations that a configuration sets; each instance tells the database its own.
     fileprivate init(_ limits: GatewayLimits) {
         self.init()
         validity = limits.leaseValidity

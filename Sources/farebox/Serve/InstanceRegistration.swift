@@ -9,6 +9,7 @@ enum InstanceRegistration {
         escrow: Escrow,
         authority: any LeaseAuthority,
         journal: Journal,
+        shipper: Shipper,
         label: String,
         readiness: InstanceReadiness,
         log: Log
@@ -19,6 +20,7 @@ enum InstanceRegistration {
             instance: InstanceID(high: journal.instance.high, low: journal.instance.low),
             label: label,
             nonces: JournalNonces(journal: journal),
+            reoffer: { () async throws(LedgerError) in try await shipper.reofferAll() },
             report: { notice in report(notice, readiness, log) }
         )
     }
@@ -29,6 +31,19 @@ enum InstanceRegistration {
         case .superseded:
             readiness.set(.superseded, to: true)
             log.error("another process has taken this instance's identity: admitting nothing")
+        case .failedOver:
+            log.warning(
+                "the database was promoted or restored: offering it all events again, and"
+                    + " leasing nothing new until leases that it may not know have run out"
+            )
+        case .rejoined(let events, let took):
+            log.info(
+                "rejoined the database",
+                [
+                    "events": .number(Int64(events)),
+                    "seconds": .number(took.components.seconds),
+                ]
+            )
         case .released:
             log.warning("others have closed leases of this instance, which was silent for too long")
         case .closedLost(let count):
