@@ -63,10 +63,19 @@ enum LedgerReplayCommand {
         force: Bool
     ) async throws -> JournalReplay.Report {
         let log = Log(least: .error, isReadable: true, clock: { SystemClock.now() })
+        let escrow = Escrow()
         let service = InstanceRegistration.service(
-            escrow: Escrow(),
+            escrow: escrow,
             authority: PostgresLeaseAuthority(database),
             journal: journal,
+            shipper: Shipper(
+                journal: journal,
+                store: EventStore(database),
+                escrow: escrow,
+                metrics: GatewayMetrics(),
+                log: log,
+                now: { SystemClock.now() }
+            ),
             label: label,
             readiness: InstanceReadiness(),
             log: log
