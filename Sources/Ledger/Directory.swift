@@ -8,7 +8,9 @@ package struct Directory: Sendable {
     /// The channel that is notified when a key or an account has changed.
     package static let channel = "farebox_directory"
 
-    /// How long changes are kept. A snapshot that is older is read anew as a whole.
+    /// How long changes are kept.
+    ///
+    /// A snapshot that is older is read anew as a whole.
     private static let changesKeptMinutes = 60
 
     private let database: Database

@@ -123,11 +123,12 @@ struct SpendCountingTests {
                 do {
                     try await ledger.owner.transaction { session in
                         try session.script(tampering)
-                        let found = try VerificationCheck.all(VerificationScope(shop.account)).flatMap { check in
-                            try session.execute(check.query).map {
-                                try $0.get("invariant", as: String.self)
+                        let found = try VerificationCheck.all(VerificationScope(shop.account))
+                            .flatMap { check in
+                                try session.execute(check.query).map {
+                                    try $0.get("invariant", as: String.self)
+                                }
                             }
-                        }
                         #expect(found.contains("I6"), "\(tampering)")
                         throw Undo()
                     }

@@ -30,9 +30,10 @@ struct TokenizerBenchmark {
     ) throws {
         let text = try read(path)
         var tokens: Int64 = 0
-        let best = (0..<rounds).map { _ in
-            ContinuousClock().measure { tokens = vocabulary.count(text) }
-        }.min() ?? .zero
+        let best =
+            (0..<rounds).map { _ in
+                ContinuousClock().measure { tokens = vocabulary.count(text) }
+            }.min() ?? .zero
         let seconds = best / .seconds(1)
         let file = URL(filePath: path).lastPathComponent
         print(
