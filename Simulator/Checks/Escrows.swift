@@ -48,6 +48,19 @@ extension World {
         }
     }
 
+    /// A lease of an earlier epoch is closed only when every charge of it is in the ledger.
+    func checkShipped(before identity: InstanceIdentity, _ process: Process) {
+        guard !copiedDisks.contains(process.disk) else { return }
+        for call in calls
+        where call.disk == process.disk && call.isEnded && !call.isAppended && !call.isForgiven {
+            guard let lease = call.hold.lease,
+                let row = database.accounts[accounts[call.accountIndex]]?.leases[lease],
+                row.row.isOpen, row.epoch < identity.epoch
+            else { continue }
+            fail("I3: the lease of call \(call.id) is closed before its charge has come")
+        }
+    }
+
     // MARK: Waiting and refusing
 
     /// What neither calls nor other instances hold, for this process to take.

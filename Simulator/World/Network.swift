@@ -62,6 +62,7 @@ extension World {
             guard let identity = process.tenure?.identity else {
                 return failure(of: message, .unavailable)
             }
+            checkShipped(before: identity, process)
             return .closed(
                 attempt { database throws(LedgerError) in
                     try database.closeEarlierEpochs(identity)
@@ -101,8 +102,21 @@ extension World {
         case .corrupt: fail("\(message.words): \(error)")
         case .outOfSequence, .invalid, .notFound:
             // Of a request that a later one has overtaken, nobody waits for the answer.
-            if !message.isDouble { fail("\(message.words): \(error)") }
+            if !message.isDouble, !isOvertaken(message) { fail("\(message.words): \(error)") }
         default: break
+        }
+    }
+
+    /// Whether a later operation on the lease is recorded: a double had answered this one.
+    private func isOvertaken(_ message: Message) -> Bool {
+        func isOld(_ sequence: Int64, _ lease: LeaseID, _ account: AccountID) -> Bool {
+            let row = database.accounts[account]?.leases[lease]?.row
+            return row.map { sequence < $0.opSequence } ?? false
+        }
+        return switch message.body {
+        case .acquire(let request): isOld(request.opSequence, request.lease, request.account)
+        case .giveBack(let request): isOld(request.opSequence, request.lease, request.account)
+        default: false
         }
     }
 
