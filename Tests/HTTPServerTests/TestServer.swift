@@ -59,7 +59,7 @@ func eventually(
     at location: SourceLocation = #_sourceLocation,
     _ condition: () -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(90)
     while !condition() {
         try #require(.now < deadline, what, sourceLocation: location)
         try await Task.sleep(for: .milliseconds(2))

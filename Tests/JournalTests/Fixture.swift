@@ -74,7 +74,7 @@ func failure(_ body: () async throws -> Void) async -> JournalError.Code? {
 
 /// Polls until a condition holds; records a failure after a generous while.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(20)
+    let deadline = ContinuousClock.now + .seconds(90)
     while try await !condition() {
         try #require(ContinuousClock.now < deadline, "it never came true")
         try await Task.sleep(for: .milliseconds(5))
