@@ -130,11 +130,13 @@ import Testing
 private final class EchoServer {
     let listener: Listener
     private(set) var acceptedCount = 0
+    private var sockets: [Socket] = []
 
     init(loop: EventLoop, address: SocketAddress) throws(SystemError) {
         listener = try Listener(loop: loop, address: address, reusePort: false)
         try listener.accept { [self] socket in
             acceptedCount += 1
+            sockets.append(socket)
             try? socket.watch(on: loop, for: [.read, .peerClosed]) { _ in Self.echo(socket) }
         }
     }
@@ -150,7 +152,11 @@ private final class EchoServer {
         }
     }
 
-    func close() { listener.close() }
+    /// Closes what its clients have left and what they have not.
+    func close() {
+        listener.close()
+        for socket in sockets where !socket.isClosed { socket.close() }
+    }
 }
 
 private func connectBlocking(to address: SocketAddress, isConnecting: Bool = true) throws -> Int32 {
