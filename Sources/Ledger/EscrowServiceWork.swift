@@ -52,9 +52,9 @@ extension EscrowService {
             do throws(LedgerError) {
                 return try await authority.closeEarlierEpochs(identity)
             } catch {
-                // The next heartbeat finds out too, and rejoins.
                 guard error.code == .failedOver, !Task.isCancelled else { throw error }
-                try? await Task.sleep(for: settings.backoffMin)
+                // A heartbeat may find out too, where there are any: rejoining twice is harmless.
+                await rejoin()
             }
         }
     }
