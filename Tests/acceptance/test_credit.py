@@ -26,8 +26,8 @@ def test_grants_begin_and_expire_at_their_instant_while_served(fresh, demo):
     key = fresh.account("acme", "1")
     url = fresh.start()
     ending = fresh.json("credit", "grant", "acme", "2", "--kind", "promotional",
-                        "--expires", in_seconds(4), "--priority", "-1")
-    coming = fresh.json("credit", "grant", "acme", "3", "--starts", in_seconds(4))
+                        "--expires", in_seconds(20), "--priority", "-1")
+    coming = fresh.json("credit", "grant", "acme", "3", "--starts", in_seconds(20))
     assert coming["status"] == "scheduled"
     assert post(url, "/v1/chat/completions", key, chat("demo-small")).status == 200
     fresh.settled("acme")
@@ -39,7 +39,7 @@ def test_grants_begin_and_expire_at_their_instant_while_served(fresh, demo):
         left = rests(fresh, "acme")
         return left[ending["id"]] == 0 and left[coming["id"]] == 3
 
-    wait_until(is_over, what="the end of one grant and the beginning of the other")
+    wait_until(is_over, 60, "the end of one grant and the beginning of the other")
     assert fresh.json("account", "show", "acme")["balance"] == "4.00"
     kinds = [event["kind"] for event in fresh.events("acme")]
     assert kinds.count("credit_expired") == 1 and kinds.count("credit_granted") == 3
