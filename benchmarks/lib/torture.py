@@ -239,8 +239,9 @@ class Torture:
             f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         for pid in [postmaster, *map(int, children)]:
             signal_process(pid, signal.SIGKILL)
-        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}/exe").exists()
-                                   for pid in [postmaster, *map(int, children)]), 30, "its end")
+        # Until they are reaped: to pg_ctl a server that is a zombie still runs.
+        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists()
+                                   for pid in [postmaster, *map(int, children)]), 60, "its end")
 
     def kill_postmaster(self):
         self.note("kill -9 of PostgreSQL", "kill -9 PostgreSQL, all of it")
