@@ -110,8 +110,8 @@ import Testing
         let listener = try await loop.run { () throws(SystemError) in
             let listener = try Listener(loop: loop, address: .loopback(port: 0), reusePort: false)
             try listener.accept { socket in
-                socket.reset()
                 accepted.update { $0 = true }
+                socket.reset()
             }
             return LoopBound(listener, loop: loop)
         }
