@@ -1,7 +1,7 @@
 FROM swift:6.2-bookworm AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        pkg-config libpq-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev \
+        pkg-config libpq-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libpango1.0-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.swift ./
@@ -18,7 +18,8 @@ RUN bash -c 'set -euo pipefail; . ./vocabulary.sh; farebox_vocabulary /vocabular
 FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libpq5 libcurl4 libsqlite3-0 libssl3 ca-certificates tzdata \
+        libpq5 libcurl4 libsqlite3-0 libssl3 libpangocairo-1.0-0 ca-certificates tzdata \
+        fonts-noto-core fonts-noto-cjk fonts-dejavu-core \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /var/lib/farebox --create-home farebox
 COPY --from=build /out/farebox /usr/local/bin/farebox

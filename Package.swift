@@ -35,6 +35,12 @@ let targets: [Target] = [
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    // SwiftPM says that it drops GLib's -pthread: glibc has had its threads inside since 2.34.
+    .systemLibrary(
+        name: "CPango",
+        pkgConfig: "pangocairo",
+        providers: [.apt(["libpango1.0-dev"])]
+    ),
 
     // Vocabulary.
     module("Schema"),
@@ -46,6 +52,7 @@ let targets: [Target] = [
     module("Curl", "EventLoop", "CCurl"),
     module("Postgres", "Digest", "CPostgres"),
     module("Journal", "CSQLite"),
+    module("Documents", "CPango"),
 
     // Pure.
     module("Tokenizer"),
@@ -110,6 +117,7 @@ let targets: [Target] = [
     tests("EventLoop"),
     tests("HTTPServer", "EventLoop"),
     tests("Journal"),
+    tests("Documents"),
 ]
 
 // Fuzzers link a main of their own and instrument all they touch, so a plain build must not see

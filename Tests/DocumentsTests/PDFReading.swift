@@ -1,0 +1,39 @@
+import Foundation
+
+/// What Debian's poppler-utils read from a PDF.
+struct PDFReading {
+    let text: String
+    let fonts: String
+    let facts: String
+
+    init(_ bytes: [UInt8]) throws {
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "farebox-\(UUID().uuidString).pdf")
+        try Data(bytes).write(to: file)
+        defer { try? FileManager.default.removeItem(at: file) }
+        text = try Self.run("pdftotext", "-layout", "-enc", "UTF-8", file.path, "-")
+        fonts = try Self.run("pdffonts", file.path)
+        facts = try Self.run("pdfinfo", "-isodates", file.path)
+    }
+
+    /// The pages' texts.
+    var pages: [Substring] {
+        // Every page ends with a form feed.
+        text.split(separator: "\u{0C}", omittingEmptySubsequences: false).dropLast()
+    }
+
+    private static func run(_ tool: String, _ arguments: String...) throws -> String {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/\(tool)")
+        process.arguments = arguments
+        process.standardInput = FileHandle.nullDevice
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        struct Failed: Error { let tool: String }
+        guard process.terminationStatus == 0 else { throw Failed(tool: tool) }
+        return String(decoding: data, as: UTF8.self)
+    }
+}
