@@ -17,6 +17,8 @@ package struct ChatStreamRelay: StreamRelay {
     private var isUsageFinal = false
     /// One bit for each choice that has finished.
     private var finishedChoices: UInt128 = 0
+    /// The first chunk with a choice, after which one of our own is made.
+    private var firstChunk: [UInt8] = []
 
     package init(
         wantsUsage: Bool,
@@ -45,6 +47,14 @@ package struct ChatStreamRelay: StreamRelay {
         event += error.body(.openAI, requestID: requestID)
         event.append(raw: "\n\n")
         return event
+    }
+
+    package func lengthEnd(reporting usage: UsageReport) -> [UInt8]? {
+        let unfinished = (0..<choices).filter { finishedChoices & (1 << $0) == 0 }
+        return ChatChunkFrame(of: firstChunk)?.lengthEnd(
+            of: unfinished,
+            reporting: wantsUsage ? usage : nil
+        )
     }
 
     package mutating func relay(
@@ -112,6 +122,7 @@ package struct ChatStreamRelay: StreamRelay {
             notices.noteUnreadable(bytes[range], isError: isNamedError)
             return notices.upstreamError != nil ? .hidden : .whole
         }
+        if firstChunk.isEmpty, chunk.choiceCount > 0 { firstChunk = Array(bytes[range]) }
         note(chunk)
         if isNamedError, notices.upstreamError == nil { notices.upstreamError = .unknown }
         if notices.upstreamError != nil { return .hidden }

@@ -10,6 +10,9 @@ package struct MessagesStreamRelay: StreamRelay {
     private var reported = MessagesUsage()
     /// Whether a `message_delta` has told usage: what `message_start` tells is only a beginning.
     private var hasDeltaUsage = false
+    private var hasStarted = false
+    /// The content block that has begun and not ended.
+    private var openBlock: Int64?
 
     package init(
         cacheWritesAsked: CacheWrites = .none,
@@ -38,6 +41,14 @@ package struct MessagesStreamRelay: StreamRelay {
         event += error.body(.anthropic, requestID: requestID)
         event.append(raw: "\n\n")
         return event
+    }
+
+    package func lengthEnd(reporting usage: UsageReport) -> [UInt8]? {
+        guard hasStarted else { return nil }
+        var output: [UInt8] = []
+        if let openBlock { MessagesStreamWriter.close(block: openBlock, into: &output) }
+        MessagesStreamWriter.finish(.length, usage, into: &output)
+        return output
     }
 
     package mutating func relay(
@@ -85,6 +96,8 @@ package struct MessagesStreamRelay: StreamRelay {
         if body.hasStopReason { notices.hasFinished = true }
         if body.isStop { notices.hasTerminated = true }
         if body.hasUsage { hasDeltaUsage = true }
+        if body.isStart { hasStarted = true }
+        if let block = body.block { openBlock = body.hasContent ? block : nil }
         if notices.upstreamError == nil, body.isError || isNamedError || body.error != nil {
             notices.upstreamError = body.error ?? .unknown
         }
@@ -98,6 +111,12 @@ struct MessageEvent {
     var hasStopReason = false
     /// Usage beside the delta, not that of the message at the start.
     var hasUsage = false
+    /// Whether it brings the message that the stream goes on to write.
+    var isStart = false
+    /// The content block that it belongs to, and whether it begins or continues that; an event
+    /// that only names a block ends it.
+    var block: Int64?
+    var hasContent = false
     var textBytes: Int64 = 0
     var error: UpstreamStreamError?
 
@@ -112,14 +131,19 @@ struct MessageEvent {
                 let type = try scanner.value()
                 isStop = type.equals("message_stop", in: scanner.bytes)
                 isError = type.equals("error", in: scanner.bytes)
+            case "index": block = try scanner.value().integer(in: scanner.bytes)
             case "message":
+                isStart = true
                 try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
                     guard "usage" ~= name else { return }
                     _ = try Self.readUsage(&scanner, into: &usage)
                 }
             case "usage": hasUsage = try Self.readUsage(&scanner, into: &usage)
-            case "delta": try readDelta(&scanner, text: &text)
+            case "delta":
+                hasContent = true
+                try readDelta(&scanner, text: &text)
             case "content_block":
+                hasContent = true
                 textBytes += try scanner.writtenText(&text, skipping: Self.isNoText)
             case "error": error = try scanner.upstreamError()
             default: break

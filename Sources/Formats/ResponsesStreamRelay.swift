@@ -37,6 +37,9 @@ package struct ResponsesStreamRelay: StreamRelay {
         error.responsesEvent(sequenceNumber: sequenceNumberNext)
     }
 
+    /// None: the event that ends a response repeats all of its output.
+    package func lengthEnd(reporting usage: UsageReport) -> [UInt8]? { nil }
+
     package mutating func relay(
         _ chunk: [UInt8],
         into output: inout [UInt8]

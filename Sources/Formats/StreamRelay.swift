@@ -5,7 +5,7 @@ import Tokenizer
 ///
 /// Pure: bytes in, bytes out. An event is forwarded by the call in which it becomes complete,
 /// byte for byte; what differs is stated by the relay of each format. The end of a stream is never
-/// made up: a stream that breaks ends with `breakOff`.
+/// made up: one that breaks ends with `breakOff`, and one that its money ends with `lengthEnd`.
 package protocol StreamRelay: Sendable {
     /// What was seen so far.
     var notices: StreamNotices { get }
@@ -37,6 +37,13 @@ package protocol StreamRelay: Sendable {
 
     /// The event that tells a client of this format that its stream has failed.
     func breakOff(with error: APIError, requestID: String) -> [UInt8]
+
+    /// What ends the stream here as if its output cap were reached: the format's length stop, the
+    /// usage where the client asked for it, and the end marker.
+    ///
+    /// Nil where the format's end would repeat the whole answer, which nobody has kept, and before
+    /// the answer has begun.
+    func lengthEnd(reporting usage: UsageReport) -> [UInt8]?
 }
 
 /// What a relay has seen of an answer.

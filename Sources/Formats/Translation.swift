@@ -202,6 +202,15 @@ struct TranslatingStreamRelay: StreamRelay {
         writer.breakOff(with: error, requestID: requestID)
     }
 
+    func lengthEnd(reporting usage: UsageReport) -> [UInt8]? {
+        var (source, writer) = (source, writer)
+        var events: [Neutral.StreamEvent] = []
+        source.endForLength(reporting: usage, into: &events)
+        var output: [UInt8] = []
+        for event in events { writer.write(event, into: &output) }
+        return output
+    }
+
     mutating func relay(
         _ chunk: [UInt8],
         into output: inout [UInt8]

@@ -12,6 +12,15 @@ package struct UsageReport: Hashable, Sendable {
     package var anomalies: Set<UsageAnomaly> = []
 }
 
+extension UsageReport {
+    /// What a call comes to by our own measure.
+    package init(measured tokens: TokenUsage) {
+        self.init()
+        self.tokens = tokens
+        isFinal = true
+    }
+}
+
 /// What is wrong with a report that was made usable.
 package enum UsageAnomaly: String, CaseIterable, Sendable {
     /// A count below zero, taken as zero: a charge never credits.

@@ -23,6 +23,8 @@ struct AnswerRelay {
     let loop: EventLoop
     let limits: GatewayLimits
     let policy: GatewayPolicy
+    /// What keeps the hold ahead of the answer; nil where it covers all.
+    let growingHold: GrowingHold?
     /// Notes what a running answer has come to, durably.
     let note: (RelayedAnswer) async -> Void
 
@@ -148,8 +150,8 @@ struct AnswerRelay {
         var relay = makeRelay()
         var withheld: [UInt8] = []
         let firstByteAt = loop.now
-        let failure = await pump(&relay, &withheld, firstByteAt)
-        relay.finish(into: &withheld)
+        let end = await pump(&relay, &withheld, firstByteAt)
+        if end.isWhole { relay.finish(into: &withheld) }
 
         var answer = answer(relay, firstByteAt)
         if admitted.routed.vocabulary != nil, relay.usage?.isFinal != true {
@@ -158,7 +160,12 @@ struct AnswerRelay {
                 return relay.writtenTokens()
             }
         }
-        if let failure = failure ?? Self.defect(of: relay, upstream) {
+        if let report = relay.usage, report.isFinal { growingHold?.coverReport(report) }
+        if case .cut = end {
+            answer.outcome = .completed
+            answer.isCut = true
+            answer.lastBytes = .lengthStop(relay)
+        } else if let failure = end.failure ?? Self.defect(of: relay, upstream) {
             answer.outcome = failure.outcome
             if exchange.hasBegun {
                 let event = relay.breakOff(
@@ -174,8 +181,25 @@ struct AnswerRelay {
             answer.lastBytes = .rest(withheld)
         }
         answer.note(isClientGone: exchange.isClientGone)
-        answer.isAbandoned = failure?.isCancelled ?? false
+        answer.isAbandoned = end.failure?.isCancelled ?? false
         return answer
+    }
+
+    /// How the relaying of a stream ended.
+    private enum PumpEnd {
+        /// With the upstream's last byte.
+        case whole
+        case failed(UpstreamFailure)
+        /// Where its hold ended, and the upstream was left.
+        case cut
+
+        var failure: UpstreamFailure? {
+            if case .failed(let failure) = self { failure } else { nil }
+        }
+
+        var isWhole: Bool {
+            if case .cut = self { false } else { true }
+        }
     }
 
     /// What a stream has come to.
@@ -202,24 +226,25 @@ struct AnswerRelay {
         )
     }
 
-    /// Relays until the upstream's stream ends, and returns why it ended badly.
+    /// Relays until the upstream's stream ends, or until its hold does.
     private func pump(
         _ relay: inout any StreamRelay,
         _ withheld: inout [UInt8],
         _ firstByteAt: ContinuousClock.Instant
-    ) async -> UpstreamFailure? {
+    ) async -> PumpEnd {
         var noteAt = firstByteAt
         var linger: LoopTimer?
         defer { linger?.cancel() }
         do {
             while let chunk = try await response.next() {
-                var output: [UInt8] = []
-                output.reserveCapacity(chunk.count)
+                let passed: Passed
                 do {
-                    try relay.relay(chunk, into: &output)
+                    passed = try await pass(chunk, through: &relay)
                 } catch {
                     response.cancel()
-                    return UpstreamFailure("sent an event beyond all bounds", upstream: upstream)
+                    return .failed(
+                        UpstreamFailure("sent an event beyond all bounds", upstream: upstream)
+                    )
                 }
                 if relay.hasTextToCount {
                     relay = await offLoop { [relay] in
@@ -229,24 +254,62 @@ struct AnswerRelay {
                     }
                 }
                 if relay.notices.upstreamError != nil {
-                    withheld += output
+                    withheld += passed.output
                     response.cancel()
-                    return nil
+                    return .whole
                 }
                 if relay.notices.hasTerminated {
-                    withheld += output
+                    withheld += passed.output
                     if linger == nil { linger = endSoon() }
-                } else {
-                    await send(output)
-                    guard policy.interrupted == .measured, loop.now >= noteAt else { continue }
-                    noteAt = loop.now + Self.noteInterval
-                    await note(answer(relay, firstByteAt))
+                    continue
                 }
+                await send(passed.output)
+                if passed.isCut {
+                    response.cancel()
+                    return .cut
+                }
+                let isDue = policy.interrupted == .measured && loop.now >= noteAt
+                guard growingHold?.takeHasGrown() == true || isDue else { continue }
+                noteAt = loop.now + Self.noteInterval
+                await note(answer(relay, firstByteAt))
             }
-            return nil
+            return .whole
         } catch {
-            return relay.notices.hasTerminated ? nil : UpstreamFailure(error, upstream: upstream)
+            return relay.notices.hasTerminated
+                ? .whole : .failed(UpstreamFailure(error, upstream: upstream))
         }
+    }
+
+    private struct Passed {
+        var output: [UInt8] = []
+        /// Whether the rest is not paid for.
+        var isCut = false
+    }
+
+    /// Takes bytes of the stream through the relay, as far as the hold covers what they bring.
+    private func pass(
+        _ chunk: [UInt8],
+        through relay: inout any StreamRelay
+    ) async throws(ServerSentEventError) -> Passed {
+        var passed = Passed()
+        passed.output.reserveCapacity(chunk.count)
+        guard let growingHold else {
+            try relay.relay(chunk, into: &passed.output)
+            return passed
+        }
+        for start in stride(from: 0, to: chunk.count, by: GrowingHold.bytesAtOnce) {
+            let before = (relay: relay, length: passed.output.count)
+            let end = min(start + GrowingHold.bytesAtOnce, chunk.count)
+            try relay.relay(Array(chunk[start..<end]), into: &passed.output)
+            if relay.notices.hasTerminated { continue }
+            guard await growingHold.covers(relay, mayGrow: !exchange.isClientGone) else {
+                relay = before.relay
+                passed.output.removeLast(passed.output.count - before.length)
+                passed.isCut = true
+                return passed
+            }
+        }
+        return passed
     }
 
     /// Why a stream that came to its end is not a whole answer; nil when it is.

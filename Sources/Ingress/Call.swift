@@ -75,7 +75,8 @@ final class AdmittedCall {
     let caller: Caller
     let call: ParsedCall
     let routed: RoutedCall
-    let admission: Admission
+    /// Its hold may grow while the answer comes.
+    var admission: Admission
     let event: EventID
     let admittedAt: Instant
     let startedAt: ContinuousClock.Instant
@@ -133,6 +134,9 @@ struct RelayedAnswer {
     /// Whether we left the upstream in the middle, because the client had left us: what it had done
     /// by then is owed, although it wrote nothing that could be counted.
     var isAbandoned = false
+    /// Whether the answer was ended here because its hold could not grow: what had come is owed
+    /// whatever the policy is for upstreams that are silent.
+    var isCut = false
     /// What the client still waits for, withheld until the call is settled.
     var lastBytes = LastBytes.rest([])
 
@@ -142,6 +146,8 @@ struct RelayedAnswer {
         case whole(status: Int, fields: [(name: String, value: String)], body: [UInt8])
         /// The last bytes of a stream, an error event included if it broke off.
         case rest([UInt8])
+        /// The length stop of a stream, with what it is charged for.
+        case lengthStop(any StreamRelay)
         /// An error instead of an answer, of which nothing has left yet.
         case refusal(APIError)
 
@@ -150,7 +156,7 @@ struct RelayedAnswer {
             switch self {
             case .whole(let status, _, _): status
             case .refusal(let error): error.status
-            case .rest: nil
+            case .rest, .lengthStop: nil
             }
         }
     }

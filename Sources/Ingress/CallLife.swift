@@ -201,7 +201,8 @@ struct CallLife {
                     bounds: quoteRequest,
                     shortCredit: services.configuration.policy.shortCredit,
                     waitMax: services.configuration.limits.creditWait,
-                    caps: caller.key.caps
+                    caps: caller.key.caps,
+                    sliceTokens: sliceTokens(call, routed)
                 ),
                 at: services.now()
             )
@@ -229,6 +230,14 @@ struct CallLife {
         }
         services.metrics.admitted(isStreamed: call.facts.isStreamed)
         return admitted
+    }
+
+    /// How much output is held at a time; nil where all is held at once: for an answer in one
+    /// piece, and for a stream that cannot be ended before its time.
+    private func sliceTokens(_ call: ParsedCall, _ routed: RoutedCall) -> Int64? {
+        let facts = routed.translated?.facts ?? call.facts
+        guard call.facts.isStreamed, facts.endpoint != .responses else { return nil }
+        return routed.route.holdSliceTokens
     }
 
     // MARK: forward
@@ -262,8 +271,10 @@ struct CallLife {
                 loop: callLoop.loop,
                 limits: services.configuration.limits,
                 policy: services.configuration.policy,
+                growingHold: GrowingHold(admitted, services.desk, callLoop.loop),
                 note: { answer in
-                    let usage = usage(admitted, answer)
+                    let isMeasured = services.configuration.policy.interrupted == .measured
+                    let usage = isMeasured ? usage(admitted, answer) : admitted.draft
                     await services.settlement.note(admitted, usage, callLoop)
                 }
             )

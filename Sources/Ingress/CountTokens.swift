@@ -118,7 +118,7 @@ struct CountTokens {
         switch refusal {
         case .whole(let status, _, let body): send(status: status, body)
         case .refusal(let error): throw error
-        case .rest: break
+        case .rest, .lengthStop: break
         }
     }
 

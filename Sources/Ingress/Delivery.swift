@@ -29,6 +29,12 @@ struct Delivery {
                 }
                 try exchange.write(bytes)
                 try exchange.finish()
+            case .lengthStop(let relay):
+                if !exchange.hasBegun {
+                    try exchange.begin(status: usage.status, fields: admitted.streamFields)
+                }
+                try exchange.write(lengthStop(of: relay, charged: usage))
+                try exchange.finish()
             case .refusal(let error):
                 exchange.refuse(
                     error,
@@ -39,6 +45,14 @@ struct Delivery {
         } catch {
             // The client left between the settlement and its last byte: it was served and charged.
         }
+    }
+
+    /// Where the format has no such end, the stream says that it breaks off.
+    private func lengthStop(of relay: any StreamRelay, charged usage: Usage) -> [UInt8] {
+        let requestID = admitted.arrival.requestID
+        let error = APIError(.unavailable(retryAfterSeconds: 1), "The credit has run out.")
+        return relay.lengthEnd(reporting: UsageReport(measured: usage.tokens))
+            ?? relay.breakOff(with: error, requestID: requestID)
     }
 
     private func text(_ amount: Pico) -> String {

@@ -97,6 +97,9 @@ package struct ModelRoute: Sendable {
     package var outputTokensMax: Int64?
     /// Overrides the price file's limit.
     package var contextTokensMax: Int64?
+    /// How much output a stream holds money for at a time; nil to hold its whole cap from the
+    /// beginning, as is right for a model that reasons unseen.
+    package var holdSliceTokens: Int64?
     /// What the model's tokens are counted with; nil for what it is known to have.
     package var vocabulary: VocabularyName?
     /// What the model is known to have, found once where the route leads to one model.
@@ -109,6 +112,7 @@ package struct ModelRoute: Sendable {
         upstreamModel: String?,
         outputTokensMax: Int64?,
         contextTokensMax: Int64?,
+        holdSliceTokens: Int64? = nil,
         vocabulary: VocabularyName? = nil
     ) {
         self.pattern = pattern
@@ -116,6 +120,7 @@ package struct ModelRoute: Sendable {
         self.upstreamModel = upstreamModel
         self.outputTokensMax = outputTokensMax
         self.contextTokensMax = contextTokensMax
+        self.holdSliceTokens = holdSliceTokens
         self.vocabulary = vocabulary
         let model = upstreamModel ?? pattern.name
         isOneModel = model != nil

@@ -64,13 +64,15 @@ struct Meter {
         }
         // An upstream that failed before it wrote anything is owed nothing that we know of.
         guard answer.textEvents > 0 || answer.isAbandoned else { return Counts() }
+        // Its client would otherwise get for nothing, or pay in full, what its money has ended.
+        if answer.isCut { return count(admitted, answer, promptTokens) }
         switch policy {
         case .free:
             return Counts()
         case .hold:
             var tokens = TokenUsage()
             tokens.input = admitted.facts.inputTokensBound
-            tokens.output = admitted.admission.outputCap * admitted.facts.choices
+            tokens.output = admitted.admission.coveredOutput * admitted.facts.choices
             return Counts(tokens: tokens, source: .estimated)
         case .count:
             return count(admitted, answer, promptTokens)

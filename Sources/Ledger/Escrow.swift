@@ -88,6 +88,17 @@ package final class Escrow: Sendable {
         shard(hold.account).tryGrow(hold, to: amount, now: .now)
     }
 
+    /// Raises a running call's hold by `more`, waiting like a call that is to be admitted.
+    ///
+    /// - Returns: the hold, raised; nil when nothing is to be had, when the call has ended
+    ///   meanwhile, or when what is to be had is of another lease than the call's.
+    package func grow(_ hold: EscrowHold, by more: EscrowRequest) async -> EscrowHold? {
+        guard let added = try? await self.hold(more) else { return nil }
+        let merged = shard(hold.account).merge(added, into: hold)
+        if merged == nil { release(added) }
+        return merged
+    }
+
     /// Ends a hold with the call's charge, which the usage event carries to the ledger later.
     package func settle(_ hold: EscrowHold, charge: Pico) {
         shard(hold.account).apply(to: hold.account) { book, tenure in

@@ -64,10 +64,26 @@ final class EscrowShard: Sendable {
         to amount: Pico,
         now: ContinuousClock.Instant
     ) -> EscrowHold? {
-        state.withLock { state in
-            guard let tenure = state.tenure else { return nil }
-            return state.books[hold.account]?.tryGrow(hold, to: amount, now: now, tenure: tenure)
+        let account = hold.account
+        let (grown, effects) = state.withLock { state -> (EscrowHold?, Effects?) in
+            guard let tenure = state.tenure, let index = state.books.index(forKey: account),
+                let grown = state.books.values[index].tryGrow(
+                    hold,
+                    to: amount,
+                    now: now,
+                    tenure: tenure
+                )
+            else { return (nil, nil) }
+            guard state.books.values[index].wantsMore(now: now) else { return (grown, nil) }
+            let actions = state.books.values[index].tick(now: now, tenure: tenure)
+            return (grown, take(actions, of: account, tenure: tenure, in: &state))
         }
+        if let effects { perform(effects) }
+        return grown
+    }
+
+    func merge(_ more: EscrowHold, into hold: EscrowHold) -> EscrowHold? {
+        state.withLock { $0.books[hold.account]?.merge(more, into: hold) }
     }
 
     func wait(

@@ -125,6 +125,23 @@ extension LeaseBook {
         )
     }
 
+    /// Joins a second hold of the same call to its first, which has waited for it; nil when the
+    /// first has ended, or when they are not of one lease and of the same parts of caps.
+    package mutating func merge(_ more: EscrowHold, into hold: EscrowHold) -> EscrowHold? {
+        guard more.serial != hold.serial, let added = holds[more.serial],
+            let current = holds[hold.serial], added.lease == current.lease,
+            added.caps == current.caps
+        else { return nil }
+        holds[more.serial] = nil
+        holds[hold.serial]?.amount += added.amount
+        return EscrowHold(
+            account: account,
+            lease: current.lease,
+            amount: current.amount + added.amount,
+            serial: hold.serial
+        )
+    }
+
     /// Ends a hold with what the call cost; more than the hold is cut to it, as in the ledger.
     package mutating func settle(
         _ hold: EscrowHold,

@@ -13,6 +13,9 @@ package struct AdmissionRequest: Sendable {
     package var waitMax: Duration
     /// The spend caps that it counts for.
     package var caps: [SpendCap]
+    /// How much output is held at first, and at a time while the answer comes; nil for all of it
+    /// at once.
+    package var sliceTokens: Int64?
 
     package init(
         account: AccountID,
@@ -21,7 +24,8 @@ package struct AdmissionRequest: Sendable {
         bounds: QuoteRequest,
         shortCredit: ShortCredit = .clamp,
         waitMax: Duration = .seconds(2),
-        caps: [SpendCap] = []
+        caps: [SpendCap] = [],
+        sliceTokens: Int64? = nil
     ) {
         self.account = account
         self.currency = currency
@@ -30,6 +34,7 @@ package struct AdmissionRequest: Sendable {
         self.shortCredit = shortCredit
         self.waitMax = waitMax
         self.caps = caps
+        self.sliceTokens = sliceTokens
     }
 }
 
@@ -38,6 +43,8 @@ package struct AdmissionRequest: Sendable {
 /// Ends in exactly one `AdmissionDesk.settle` or `release`.
 package struct Admission: Sendable {
     package let hold: EscrowHold
+    /// How the hold grows while the answer comes; nil when it covers the whole cap.
+    package let growth: HoldGrowth?
     /// Decides the prices and the windows of caps; recorded on the usage event.
     package let admittedAt: Instant
     /// What the call is charged by, whatever is published meanwhile.
@@ -46,6 +53,21 @@ package struct Admission: Sendable {
     package let outputCap: Int64
     /// Whether credit was too short for the cap asked for, or for the model's limit.
     package let wasCapLowered: Bool
+
+    /// The output of each choice that the hold pays for: the cap, unless the hold is growing.
+    package var coveredOutput: Int64 { growth?.covered(by: hold) ?? outputCap }
+
+    /// The same call with more set aside for it.
+    package func holding(_ hold: EscrowHold) -> Admission {
+        Admission(
+            hold: hold,
+            growth: growth,
+            admittedAt: admittedAt,
+            terms: terms,
+            outputCap: outputCap,
+            wasCapLowered: wasCapLowered
+        )
+    }
 
     /// What a usage costs by these terms, never above the hold; `requests` is 0 where the
     /// upstream served nothing.

@@ -39,9 +39,11 @@ package final class AdmissionDesk: Sendable {
             caps: request.caps,
             admittedAt: now
         )
+        let growth = HoldGrowth(need.quote, request)
         if let hold {
             return Admission(
                 hold: hold,
+                growth: growth,
                 admittedAt: now,
                 terms: terms,
                 outputCap: need.quote.outputCap,
@@ -68,12 +70,41 @@ package final class AdmissionDesk: Sendable {
             escrow.release(waited)
             throw .unavailable
         }
+        // A hold that grows leaves the cap as it was asked for.
+        let outputCap = growth == nil ? fit.outputCap : need.quote.outputCap
         return Admission(
             hold: waited,
+            growth: growth,
             admittedAt: now,
             terms: terms,
-            outputCap: fit.outputCap,
-            wasCapLowered: fit.outputCap < need.quote.outputCap
+            outputCap: outputCap,
+            wasCapLowered: outputCap < need.quote.outputCap
+        )
+    }
+
+    /// Raises a growing hold at once so that it covers `tokens` of each choice's output, and
+    /// `ahead` more up to the cap; nil when the lease does not have that.
+    package func tryGrow(
+        _ admission: Admission,
+        toCover tokens: Int64,
+        ahead: Int64
+    ) -> EscrowHold? {
+        guard let growth = admission.growth else { return nil }
+        return escrow.tryGrow(admission.hold, to: growth.amount(covering: tokens + ahead))
+    }
+
+    /// Raises a growing hold as `tryGrow` does, or at least so that it covers `tokens`, waiting
+    /// for credit like a call that is to be admitted; nil when none is to be had.
+    package func grow(
+        _ admission: Admission,
+        toCover tokens: Int64,
+        ahead: Int64
+    ) async -> EscrowHold? {
+        guard let growth = admission.growth else { return nil }
+        let hold = admission.hold
+        return await escrow.grow(
+            hold,
+            by: growth.request(raising: hold, toCover: tokens, ahead: ahead, admission.admittedAt)
         )
     }
 
@@ -100,7 +131,7 @@ package final class AdmissionDesk: Sendable {
         }
         do {
             let quote = try Quote(request.bounds, terms: terms)
-            return (terms, AdmissionNeed(quote, shortCredit: request.shortCredit))
+            return (terms, AdmissionNeed(request, quote))
         } catch {
             throw .unboundable(error)
         }

@@ -9,14 +9,21 @@ package struct AdmissionNeed: Hashable, Sendable {
     /// Less than this is of no use.
     package let least: Pico
 
-    package init(_ quote: Quote, shortCredit: ShortCredit) {
+    /// - Parameter sliceTokens: how much output is held at first, where the hold may grow while
+    ///   the answer comes; nil for all of it.
+    package init(_ quote: Quote, shortCredit: ShortCredit, sliceTokens: Int64? = nil) {
         self.quote = quote
-        want = quote.hold(outputCap: quote.outputCap)
+        let first = sliceTokens.map { max($0, quote.outputCapLeast) } ?? quote.outputCap
+        want = quote.hold(outputCap: first)
         least =
             switch shortCredit {
             case .clamp: quote.hold(outputCap: quote.outputCapLeast)
             case .refuse: want
             }
+    }
+
+    init(_ request: AdmissionRequest, _ quote: Quote) {
+        self.init(quote, shortCredit: request.shortCredit, sliceTokens: request.sliceTokens)
     }
 
     /// The largest cap that the money covers, and what it holds; nil below `least`.

@@ -48,13 +48,20 @@ package struct Quote: Hashable, Sendable {
     /// The largest cap up to `outputCap` whose hold `money` covers; nil when that is below
     /// `outputCapLeast`.
     package func affordableCap(_ money: Pico) -> Int64? {
+        let cap = coveredCap(money)
+        return cap >= outputCapLeast ? cap : nil
+    }
+
+    /// The largest cap up to `outputCap` whose hold `money` covers; below zero for money that does
+    /// not even cover the prompt.
+    func coveredCap(_ money: Pico) -> Int64 {
         var cap = Int128(outputCap)
         for line in lines {
             let rest = money.units - line.fixed
-            guard rest >= 0 else { return nil }
+            guard rest >= 0 else { return -1 }
             if line.perOutputToken > 0 { cap = min(cap, rest / line.perOutputToken) }
         }
-        return cap >= Int128(outputCapLeast) ? Int64(cap) : nil
+        return Int64(cap)
     }
 
     /// One line for each tier that the call could be charged in.

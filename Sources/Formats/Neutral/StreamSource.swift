@@ -17,6 +17,12 @@ protocol StreamSource: Sendable {
 
     /// Takes the end of the upstream's stream: the answer ends with it if the model has finished.
     mutating func finish(into events: inout [Neutral.StreamEvent])
+
+    /// Ends the answer here as if its output cap were reached.
+    mutating func endForLength(
+        reporting usage: UsageReport,
+        into events: inout [Neutral.StreamEvent]
+    )
 }
 
 /// Chunks of an OpenAI chat completion, of one choice.
@@ -89,6 +95,17 @@ struct ChatStreamSource: StreamSource {
 
     mutating func finish(into events: inout [Neutral.StreamEvent]) {
         if stop != nil { end(into: &events) }
+    }
+
+    mutating func endForLength(
+        reporting usage: UsageReport,
+        into events: inout [Neutral.StreamEvent]
+    ) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        start(into: &events)
+        blocks.finish(into: &events)
+        events.append(.finish(.length, usage))
     }
 
     private mutating func end(into events: inout [Neutral.StreamEvent]) {
@@ -325,6 +342,17 @@ struct MessagesStreamSource: StreamSource {
 
     mutating func finish(into events: inout [Neutral.StreamEvent]) {
         if stop != nil { end(into: &events) }
+    }
+
+    mutating func endForLength(
+        reporting usage: UsageReport,
+        into events: inout [Neutral.StreamEvent]
+    ) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        start(into: &events)
+        blocks.finish(into: &events)
+        events.append(.finish(.length, usage))
     }
 
     private mutating func end(into events: inout [Neutral.StreamEvent]) {

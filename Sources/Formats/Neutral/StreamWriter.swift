@@ -172,13 +172,17 @@ struct MessagesStreamWriter: StreamWriter {
                     into: &output
                 )
             }
-            output += "event: content_block_stop\ndata: ".utf8
-            output += #"{"type":"content_block_stop","index":\#(index)}"#.utf8
-            output.append(raw: "\n\n")
+            Self.close(block: Int64(index), into: &output)
             openBlock = nil
             index += 1
-        case .finish(let stop, let usage): finish(stop, usage, into: &output)
+        case .finish(let stop, let usage): Self.finish(stop, usage, into: &output)
         }
+    }
+
+    static func close(block index: Int64, into output: inout [UInt8]) {
+        output += "event: content_block_stop\ndata: ".utf8
+        output += #"{"type":"content_block_stop","index":\#(index)}"#.utf8
+        output.append(raw: "\n\n")
     }
 
     private func start(into output: inout [UInt8]) {
@@ -254,7 +258,7 @@ struct MessagesStreamWriter: StreamWriter {
         output.append(raw: "\"}}\n\n")
     }
 
-    private func finish(
+    static func finish(
         _ stop: Neutral.Stop,
         _ usage: UsageReport?,
         into output: inout [UInt8]

@@ -24,7 +24,7 @@ struct ModelSection {
         let fields = reader.object(
             tree,
             at: path,
-            known: ["routes", "maxOutputTokens", "contextTokens", "vocabulary"]
+            known: ["routes", "maxOutputTokens", "contextTokens", "holdSliceTokens", "vocabulary"]
         )
         guard let pattern = ModelPattern(text) else {
             reader.fault(path, "may have a * only at the end of its name")
@@ -57,6 +57,11 @@ struct ModelSection {
                 fields["contextTokens"],
                 at: "\(path).contextTokens",
                 in: range
+            ),
+            holdSliceTokens: reader.integer(
+                fields["holdSliceTokens"],
+                at: "\(path).holdSliceTokens",
+                in: 256...range.upperBound
             ),
             vocabulary: reader.choice(
                 fields["vocabulary"],
