@@ -48,13 +48,23 @@ package struct Paper: Hashable, Sendable {
     package let side: Length
     package let top: Length
     package let bottom: Length
+    /// Between the body and what stands above and below it on every page.
+    package let furnitureGap: Length
 
-    package init(width: Length, height: Length, side: Length, top: Length, bottom: Length) {
+    package init(
+        width: Length,
+        height: Length,
+        side: Length,
+        top: Length,
+        bottom: Length,
+        furnitureGap: Length
+    ) {
         self.width = width
         self.height = height
         self.side = side
         self.top = top
         self.bottom = bottom
+        self.furnitureGap = furnitureGap
     }
 
     package static let a4 = Paper(
@@ -62,7 +72,8 @@ package struct Paper: Hashable, Sendable {
         height: .millimetres(297),
         side: .millimetres(20),
         top: .millimetres(18),
-        bottom: .millimetres(14)
+        bottom: .millimetres(12),
+        furnitureGap: .millimetres(7)
     )
 
     var textWidth: Length { width - side * 2 }

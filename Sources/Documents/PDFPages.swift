@@ -11,7 +11,7 @@ extension Document {
 private struct PDFPages {
     let document: Document
     let setter: BlockSetter
-    /// Room for the foot, the same on every page.
+    /// Room for the foot and for the head, the same on every page, with the gap to the body.
     let footHeight: Length
     let headHeight: Length
 
@@ -20,8 +20,12 @@ private struct PDFPages {
         setter = BlockSetter(type: try TypeCase(), width: document.paper.textWidth)
         // The widest count that a page may state, so that no foot needs more room than this one.
         let example = PageNumber(number: 2, count: 9999)
-        footHeight = setter.strips(document.foot(example)).height
-        headHeight = setter.strips(document.head(example)).height
+        footHeight = Self.height(setter.strips(document.foot(example)), document.paper)
+        headHeight = Self.height(setter.strips(document.head(example)), document.paper)
+    }
+
+    private static func height(_ strips: [Strip], _ paper: Paper) -> Length {
+        strips.isEmpty ? .zero : strips.height + paper.furnitureGap
     }
 
     func bytes() throws(DocumentError) -> [UInt8] {
@@ -68,6 +72,6 @@ private struct PDFPages {
             surface.draw(strip, placement.slice, x: paper.side, y: top)
         }
         let foot = setter.strips(document.foot(number))
-        surface.draw(foot, x: paper.side, y: paper.height - paper.bottom - footHeight)
+        surface.draw(foot, x: paper.side, y: paper.height - paper.bottom - foot.height)
     }
 }

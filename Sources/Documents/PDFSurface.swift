@@ -124,7 +124,10 @@ final class PDFSurface {
     private func draw(_ drawing: Drawing, x: Length, y: Length, height: Length) {
         let scale = height.inPoints / drawing.height
         func place(_ point: Point) -> (Double, Double) {
-            (x.inPoints + point.x * scale, y.inPoints + point.y * scale)
+            (
+                x.inPoints + (point.x - drawing.origin.x) * scale,
+                y.inPoints + (point.y - drawing.origin.y) * scale
+            )
         }
         for shape in drawing.shapes {
             set(shape.ink)

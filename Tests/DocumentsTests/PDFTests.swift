@@ -12,9 +12,9 @@ import Testing
             creator: "A program",
             date: date,
             blocks: blocks,
-            head: { [.text(Paragraph("head of \($0.number)", Self.body)), .gap(.points(8))] },
+            head: { [.text(Paragraph("head of \($0.number)", Self.body))] },
             foot: {
-                [.gap(.points(8)), .text(Paragraph("Page \($0.number) of \($0.count)", Self.body))]
+                [.text(Paragraph("Page \($0.number) of \($0.count)", Self.body))]
             }
         )
     }

@@ -5,13 +5,22 @@ package struct Drawing: Hashable, Sendable {
         let ink: Ink
     }
 
+    /// The plane's upper left corner.
+    let origin: Point
     /// Of the plane, in its own units.
     let width: Double
     let height: Double
     let shapes: [Shape]
+
+    init(origin: Point, width: Double, height: Double, _ shapes: [Shape]) {
+        self.origin = origin
+        self.width = width
+        self.height = height
+        self.shapes = shapes
+    }
 }
 
-/// A step of a pen, to absolute places.
+/// A step of a pen, to an absolute place.
 enum PathStep: Hashable, Sendable {
     case move(Point)
     case line(Point)
