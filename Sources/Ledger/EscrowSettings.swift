@@ -14,6 +14,17 @@ package struct EscrowSettings: Hashable, Sendable {
     /// How often an instance looks for leases that others have lost.
     package var lostLeaseInterval: Duration = .seconds(15)
 
+    /// Whether a standby that is promoted may lack commits.
+    package enum Standby: String, CaseIterable, Sendable {
+        /// It may: the database then leases nothing new until leases that it may not know have run
+        /// out.
+        case asynchronous
+        /// It has everything that was acknowledged: the database goes on leasing at once.
+        case synchronous
+    }
+
+    package var standby = Standby.asynchronous
+
     // Idle credit: it is back in the free balance within 5 s.
 
     package var sweepInterval: Duration = .seconds(1)

@@ -43,16 +43,17 @@ extension Incarnation {
 
     /// The database's present incarnation; notes one that nobody has noticed yet.
     ///
-    /// - Parameter learning: for how long it then leases nothing new, or longer when an instance
-    ///   that it knows needs longer.
-    static func enter(_ session: Session, learning: Duration) throws -> Incarnation {
-        let seconds = learning.components.seconds
+    /// It then leases nothing new for as long as the settings say, or as an instance that it knows
+    /// needs, if that is longer; but at once when no commit can have been lost.
+    static func enter(_ session: Session, _ settings: EscrowSettings) throws -> Incarnation {
+        let seconds = settings.releaseAfter.components.seconds
         _ = try session.execute(
             """
             INSERT INTO incarnations (incarnation, system_identifier, timeline, grants_from)
             SELECT last.incarnation + 1, \(systemNow), \(timelineNow),
-                clock_timestamp() + make_interval(secs => greatest(\(seconds),
-                    (SELECT max(release_after_seconds) FROM instances)))
+                CASE WHEN \(settings.standby == .synchronous) THEN clock_timestamp()
+                    ELSE clock_timestamp() + make_interval(secs => greatest(\(seconds),
+                        (SELECT max(release_after_seconds) FROM instances))) END
             FROM (SELECT * FROM incarnations ORDER BY incarnation DESC LIMIT 1) AS last
             WHERE last.system_identifier <> \(systemNow) OR last.timeline <> \(timelineNow)
             ON CONFLICT DO NOTHING
@@ -62,5 +63,23 @@ extension Incarnation {
             "SELECT \(systemNow) AS system, \(timelineNow) AS timeline"
         ).single()
         return Incarnation(system: try row.get("system"), timeline: try row.get("timeline"))
+    }
+
+    /// Has the database lease again at once, because somebody knows that no commit was lost.
+    ///
+    /// - Returns: whether it was leasing nothing new.
+    package static func resume(_ database: Database) async throws(LedgerError) -> Bool {
+        try await database.ledgerTransaction { session in
+            try session.execute(
+                """
+                INSERT INTO incarnations (incarnation, system_identifier, timeline, grants_from)
+                SELECT last.incarnation + 1, last.system_identifier, last.timeline,
+                    clock_timestamp()
+                FROM (SELECT * FROM incarnations ORDER BY incarnation DESC LIMIT 1) AS last
+                WHERE clock_timestamp() < last.grants_from
+                ON CONFLICT DO NOTHING
+                """
+            ).affectedCount > 0
+        }
     }
 }

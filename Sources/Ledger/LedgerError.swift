@@ -10,6 +10,9 @@ package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
         /// The database is not the one that the instance's leases are registered in, for it was
         /// promoted or restored: nothing changed, and the instance must register them anew.
         case failedOver = "failed_over"
+        /// The database was promoted or restored a while ago and leases nothing new until leases
+        /// that it may not know have run out: nothing changed, and what is leased can go back.
+        case learning
         /// The instance's nonce is not the one recorded: its journal was copied or restored.
         case journalCopied = "journal_copied"
         /// An operation on a lease came out of sequence, which a correct instance never sends.
@@ -44,7 +47,7 @@ package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
     package var fault: Fault {
         switch code {
         case .notFound, .conflict, .refused, .invalid: .caller
-        case .unavailable, .outcomeUnknown, .superseded, .failedOver, .journalCopied,
+        case .unavailable, .outcomeUnknown, .superseded, .failedOver, .learning, .journalCopied,
             .outOfSequence, .corrupt:
             .us
         }

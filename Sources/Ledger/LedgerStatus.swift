@@ -12,17 +12,23 @@ package struct LedgerStatus: Hashable, Sendable {
     package let unsealedEvents: Int64
     package let sealLagSeconds: Int64
     package let openLeases: Int64
+    /// For how long nothing new is leased, because the database was promoted or restored.
+    package let learningSeconds: Int64
     /// Events that are set aside and not resolved.
     package let parkedEvents: Int64
-    /// Instances that were heard of within the last minute.
+    /// Instances that renew their leases.
     package let liveInstances: Int64
     /// Of the whole database and of the events with their indexes.
     package let databaseBytes: Int64
     package let eventBytes: Int64
 
     /// Reads it all in one statement.
-    package static func read(_ database: Database) async throws(LedgerError) -> LedgerStatus {
-        try await database.ledgerRead { session in
+    package static func read(
+        _ database: Database,
+        settings: EscrowSettings = EscrowSettings()
+    ) async throws(LedgerError) -> LedgerStatus {
+        let silenceMax = settings.heartbeatSilenceMax.components.seconds
+        return try await database.ledgerRead { session in
             let row = try session.execute(
                 """
                 WITH unsealed AS (
@@ -43,9 +49,14 @@ package struct LedgerStatus: Hashable, Sendable {
                                 AND events.version = unsealed.first LIMIT 1) AS oldest)
                         AS seal_lag_seconds,
                     (SELECT count(*) FROM leases WHERE state = 'open') AS open_leases,
+                    (SELECT ceil(extract(epoch FROM greatest(interval '0',
+                        grants_from - clock_timestamp())))::bigint FROM incarnations
+                        ORDER BY incarnation DESC LIMIT 1) AS learning_seconds,
                     (SELECT count(*) FROM parked_events WHERE resolved_at IS NULL) AS parked,
                     (SELECT count(*) FROM instances
-                        WHERE renewed_at > now() - interval '1 minute') AS live_instances,
+                        WHERE stopped_at IS NULL
+                            AND renewed_at >= now() - make_interval(secs => \(silenceMax)::bigint))
+                        AS live_instances,
                     pg_database_size(current_database()) AS database_bytes,
                     (SELECT sum(pg_total_relation_size(relid))::bigint
                         FROM pg_partition_tree('events')) AS event_bytes
@@ -60,6 +71,7 @@ package struct LedgerStatus: Hashable, Sendable {
                 unsealedEvents: try row.get("unsealed_events"),
                 sealLagSeconds: try row.get("seal_lag_seconds"),
                 openLeases: try row.get("open_leases"),
+                learningSeconds: try row.get("learning_seconds"),
                 parkedEvents: try row.get("parked"),
                 liveInstances: try row.get("live_instances"),
                 databaseBytes: try row.get("database_bytes"),

@@ -20,9 +20,10 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
         expectedNonce: Nonce?,
         freshNonce: Nonce
     ) async throws(LedgerError) -> InstanceIdentity {
-        let learning = settings.releaseAfter
+        let settings = settings
+        let releaseAfter = settings.releaseAfter.components.seconds
         return try await repeatable { session in
-            let present = try Incarnation.enter(session, learning: learning)
+            let present = try Incarnation.enter(session, settings)
             if expectedNonce == nil {
                 _ = try session.execute(
                     """
@@ -30,7 +31,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
                         (instance_id, label, epoch, nonce, system_identifier, timeline,
                             release_after_seconds)
                     VALUES (\(instance), \(label), 1, \(freshNonce), \(present.system),
-                        \(present.timeline), \(learning.components.seconds))
+                        \(present.timeline), \(releaseAfter))
                     ON CONFLICT DO NOTHING
                     """
                 )
@@ -65,7 +66,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
                     UPDATE instances SET epoch = \(epoch), nonce = \(freshNonce),
                         label = \(label), registered_at = clock_timestamp(),
                         renewed_at = clock_timestamp(), stopped_at = NULL,
-                        release_after_seconds = \(learning.components.seconds)
+                        release_after_seconds = \(releaseAfter)
                     WHERE instance_id = \(instance)
                     """
                 )
@@ -86,7 +87,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
     package func heartbeat(
         _ request: HeartbeatRequest
     ) async throws(LedgerError) -> HeartbeatReply {
-        let (identity, learning) = (request.identity, settings.releaseAfter)
+        let (identity, settings) = (request.identity, settings)
         return try await repeatable { session in
             let rows = try session.execute(
                 """
@@ -98,7 +99,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
                 """
             )
             guard let row = rows.first else {
-                let present = try Incarnation.enter(session, learning: learning)
+                let present = try Incarnation.enter(session, settings)
                 return present == identity.incarnation ? .superseded : .failedOver
             }
             let releases = try row.get("releases", as: Int64.self)
@@ -130,7 +131,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
             let head = try step.lockHead()
             if try step.requireCurrent() == .learning {
                 throw LedgerError(
-                    .unavailable,
+                    .learning,
                     "the database was promoted or restored: nothing new is leased until all"
                         + " leases that it may not know have run out"
                 )

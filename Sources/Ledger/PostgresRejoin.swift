@@ -39,9 +39,9 @@ extension PostgresLeaseAuthority {
     private func register(
         _ request: RejoinRequest
     ) async throws(LedgerError) -> InstanceIdentity {
-        let (identity, learning) = (request.identity, settings.releaseAfter)
+        let (identity, settings) = (request.identity, settings)
         return try await repeatable { session in
-            let incarnation = try Incarnation.enter(session, learning: learning)
+            let incarnation = try Incarnation.enter(session, settings)
             let rows = try session.execute(
                 """
                 INSERT INTO instances
@@ -49,7 +49,7 @@ extension PostgresLeaseAuthority {
                         release_after_seconds)
                 VALUES (\(identity.instance), \(request.label), \(identity.epoch),
                     \(identity.nonce), \(incarnation.system), \(incarnation.timeline),
-                    \(learning.components.seconds))
+                    \(settings.releaseAfter.components.seconds))
                 ON CONFLICT (instance_id) DO UPDATE
                     SET label = excluded.label, epoch = excluded.epoch, nonce = excluded.nonce,
                         system_identifier = excluded.system_identifier,

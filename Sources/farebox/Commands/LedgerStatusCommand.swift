@@ -23,6 +23,7 @@ enum LedgerStatusCommand {
                 ("overdrawn_accounts", status.overdrawnAccounts), ("events", status.events),
                 ("unsealed_events", status.unsealedEvents),
                 ("seal_lag_seconds", status.sealLagSeconds), ("open_leases", status.openLeases),
+                ("leases_nothing_for_seconds", status.learningSeconds),
                 ("parked_events", status.parkedEvents),
                 ("live_instances", status.liveInstances),
                 ("database_bytes", status.databaseBytes), ("event_bytes", status.eventBytes),

@@ -1,6 +1,7 @@
 import Billing
 import Foundation
 import Ingress
+import Ledger
 
 /// The configuration file: JSON with comments, validated as a whole.
 struct ConfigurationFile {
@@ -10,6 +11,8 @@ struct ConfigurationFile {
     var prices: String?
     /// How often events are sealed: what is younger has no seal to be verified against.
     var sealInterval = Duration.seconds(1)
+    /// Whether a standby that is promoted may lack commits.
+    var standby = EscrowSettings.Standby.asynchronous
     var gateway: GatewayConfiguration
 
     /// Everything that is wrong with a file, each with its path.
@@ -58,7 +61,17 @@ struct ConfigurationFile {
         listen = reader.text(root["listen"], at: "listen")
         adminListen = reader.text(root["adminListen"], at: "adminListen")
         prices = reader.text(root["prices"], at: "prices")
-        let ledger = reader.object(root["ledger"], at: "ledger", known: ["sealMilliseconds"])
+        let ledger = reader.object(
+            root["ledger"],
+            at: "ledger",
+            known: ["sealMilliseconds", "standby"]
+        )
+        standby =
+            reader.choice(
+                ledger["standby"],
+                at: "ledger.standby",
+                of: EscrowSettings.Standby.self
+            ) ?? standby
         let sealMilliseconds = reader.integer(
             ledger["sealMilliseconds"],
             at: "ledger.sealMilliseconds",

@@ -44,7 +44,7 @@ struct Instance: Sendable {
 
         readiness = InstanceReadiness()
         let metrics = GatewayMetrics()
-        let escrow = Escrow(settings: EscrowSettings(configuration.limits))
+        let escrow = Escrow(settings: EscrowSettings(options.configuration))
         let desk = AdmissionDesk(escrow: escrow, prices: .empty)
         let directory = Directory(database)
         let keeper = try await SnapshotKeeper(
@@ -151,7 +151,7 @@ struct Instance: Sendable {
                 CreditRunner(
                     credit: DueCredit(
                         database,
-                        drainTime: EscrowSettings(configuration.limits).releaseAfter
+                        drainTime: EscrowSettings(options.configuration).releaseAfter
                     ),
                     log: log,
                     now: now
@@ -258,9 +258,11 @@ struct Instance: Sendable {
 }
 
 extension EscrowSettings {
-    /// The durations that a configuration sets; each instance tells the database its own.
-    fileprivate init(_ limits: GatewayLimits) {
+    /// What a configuration sets; each instance tells the database its own durations.
+    fileprivate init(_ configuration: ConfigurationFile) {
         self.init()
+        let limits = configuration.gateway.limits
+        standby = configuration.standby
         validity = limits.leaseValidity
         callDeadline = limits.callDeadline
         margin = limits.leaseMargin
