@@ -74,6 +74,11 @@ extension LeaseBook {
         self.operation = nil
         acquiresFrom = now + settings.backoffMax
         pausedUntil = acquiresFrom
-        if error.code == .notFound || error.code == .outOfSequence { retireLease() }
+        switch error.code {
+        case .notFound, .outOfSequence: retireLease()
+        // The database has never heard of it.
+        case .learning where lease?.nextSequence == 1: retireLease()
+        default: break
+        }
     }
 }

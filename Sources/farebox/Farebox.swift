@@ -15,7 +15,8 @@ struct Farebox {
                 + KeyCommands.all + InstanceCommands.all
                 + CreditCommands.all + PriceCommands.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
-                + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all + LedgerReplayCommand.all
+                + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all
+                + LedgerReplayCommand.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

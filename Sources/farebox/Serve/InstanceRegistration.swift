@@ -53,6 +53,8 @@ enum InstanceRegistration {
             )
         case .heartbeatFailed(let error):
             log.warning("a heartbeat failed", ["error": .text("\(error)")])
+        case .operationRejected(_, let error) where error.code == .learning:
+            log.warning("nothing is leased", ["error": .text("\(error)")])
         case .operationRejected(let account, let error):
             log.error(
                 "a lease operation was rejected",
