@@ -43,7 +43,9 @@ final class TypeCase {
 
     /// Keeps whatever the process's locale and the machine's screen would decide out of it.
     private func prepare() {
-        pango_context_set_language(context, pango_language_from_string("en"))
+        // Of a language whose scripts Pango does not know, it takes each to be one; for any other
+        // script than a language's own it would ask the environment.
+        pango_context_set_language(context, pango_language_from_string("und"))
         pango_context_set_base_dir(context, PANGO_DIRECTION_WEAK_LTR)
         pango_context_set_round_glyph_positions(context, 0)
         let options = cairo_font_options_create()

@@ -14,7 +14,7 @@ package struct XMLWriter {
         _ attributes: KeyValuePairs<String, String> = [:],
         _ content: (inout XMLWriter) -> Void
     ) {
-        let before = text
+        let before = text.utf8.count
         indent()
         open(name, attributes)
         text += ">\n"
@@ -23,7 +23,7 @@ package struct XMLWriter {
         content(&self)
         depth -= 1
         guard text.utf8.count > begun else {
-            text = before
+            text.removeSubrange(text.utf8.index(text.startIndex, offsetBy: before)...)
             return
         }
         indent()
