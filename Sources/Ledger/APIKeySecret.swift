@@ -44,7 +44,7 @@ package struct APIKeySecret: Sendable, CustomStringConvertible {
 }
 
 /// RFC 4648 §5 without padding.
-private func base64URL(_ bytes: [UInt8]) -> String {
+func base64URL(_ bytes: [UInt8]) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     var characters: [UInt8] = []
     for start in stride(from: 0, to: bytes.count, by: 3) {

@@ -113,7 +113,9 @@ private struct BalanceChange: Sendable {
         if !known.isEmpty { return account }
         if !isForced { try requireCover(for: body, account) }
         let event = Event(account: account.id, id: id, occurredAt: instant, body: body)
+        let act = try HeadAct(account.id, session)
         _ = try AppendTransaction(session).runOne(event)
+        try act.record()
         try command.record(UUIDBytes(id), for: account.id, session)
         return try AccountSummary.read(slug: slug, session)
     }

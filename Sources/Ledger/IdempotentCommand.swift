@@ -65,12 +65,17 @@ extension UUIDBytes {
 }
 
 extension Database {
-    /// Runs a command whose ids were minted beforehand, so that it can be repeated.
+    /// Runs a command whose ids were minted beforehand, so that it can be repeated, in the name of
+    /// the task's `Act`.
     func ledgerCommand<Value: Sendable>(
         _ body: @escaping @Sendable (Session) throws -> Value
     ) async throws(LedgerError) -> Value {
+        let act = Act.current
         do {
-            return try await repeatableTransaction(body)
+            return try await repeatableTransaction { session in
+                try act?.announce(session)
+                return try body(session)
+            }
         } catch {
             throw LedgerError(error)
         }

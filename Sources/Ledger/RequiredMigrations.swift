@@ -25,5 +25,7 @@ package enum RequiredMigrations {
         "0021_lease_recalls",
         "0022_lost_leases",
         "0023_incarnations",
+        "0024_audit_trail",
+        "0025_admin_tokens",
     ]
 }

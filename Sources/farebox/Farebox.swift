@@ -12,7 +12,7 @@ struct Farebox {
         let table = CommandTable(
             commands: ServeCommand.all + MigrateCommand.all + CheckConfigurationCommand.all
                 + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
-                + KeyCommands.all + InstanceCommands.all
+                + KeyCommands.all + TokenCommands.all + InstanceCommands.all
                 + CreditCommands.all + PriceCommands.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all

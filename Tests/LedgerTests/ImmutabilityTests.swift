@@ -14,6 +14,9 @@ struct ImmutabilityTests {
         "UPDATE seals SET format = 2",
         "DELETE FROM seals",
         "TRUNCATE seals",
+        "UPDATE audit_entries SET actor = 'nobody'",
+        "DELETE FROM audit_entries",
+        "TRUNCATE audit_entries",
     ]
 
     @Test func `the service may not change events, by privilege`() async throws {
@@ -58,8 +61,8 @@ struct ImmutabilityTests {
                 WHERE tgfoid = 'refuse_change'::regproc AND tgenabled = 'A'
                 """
             )
-            // Of events, seals and their partitions, and of four tables of prices.
-            #expect(guards == 17 * 2 * 2 + 4 * 2)
+            // Of events, seals and their partitions, of four tables of prices, and the audit trail.
+            #expect(guards == 17 * 2 * 2 + 4 * 2 + 2)
             let others = try await ledger.count(
                 """
                 SELECT count(*) FROM pg_trigger

@@ -1,4 +1,5 @@
 import Digest
+import Ledger
 import Postgres
 import Schema
 
@@ -35,8 +36,10 @@ extension PriceBook {
         isForced: Bool = false
     ) async throws(PriceBookError) -> PricePublication {
         try Self.check(sheet)
+        let act = Act.current
         do {
             return try await database.transaction { session in
+                try act?.announce(session)
                 // Held to the end of the transaction: the number and the predecessor stay true.
                 _ = try session.execute("SELECT pg_advisory_xact_lock(\(Self.publicationLock))")
                 let plan = try Self.plan(sheet, effectiveAt, session)

@@ -55,6 +55,9 @@ struct Invocation: Sendable {
         isJSON = values["--json"] != nil
     }
 
+    /// The command's words: `key revoke`.
+    var name: String { command.words.joined(separator: " ") }
+
     subscript(option: String) -> String? { values[option] }
 
     func has(_ flag: String) -> Bool { values[flag] != nil }

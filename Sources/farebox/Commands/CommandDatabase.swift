@@ -1,3 +1,5 @@
+import Glibc
+import Ledger
 import Postgres
 
 /// The database that a command works on.
@@ -7,7 +9,10 @@ enum CommandDatabase {
         _ invocation: Invocation,
         _ body: (Database) async throws -> Value
     ) async throws -> Value {
-        try await with(url: invocation["--database"] ?? Settings.current.databaseURL, body)
+        let act = Act(actor: "command line of \(userName)", name: invocation.name)
+        return try await Act.$current.withValue(act) {
+            try await with(url: invocation["--database"] ?? Settings.current.databaseURL, body)
+        }
     }
 
     /// Opens the owner's database, which migrates.
@@ -16,6 +21,14 @@ enum CommandDatabase {
         _ body: (Database) async throws -> Value
     ) async throws -> Value {
         try await with(url: invocation["--database"] ?? Settings.current.ownerURL, body)
+    }
+
+    /// Who runs the process, by the system's list of users.
+    private static var userName: String {
+        guard let entry = getpwuid(getuid()), let name = entry.pointee.pw_name else {
+            return "user \(getuid())"
+        }
+        return String(cString: name)
     }
 
     private static func with<Value: Sendable>(
