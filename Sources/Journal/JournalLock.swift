@@ -6,13 +6,20 @@ import Glibc
 /// does, it holds between two openings in one process, and closing another descriptor of the
 /// database does not drop it, as it would a POSIX record lock.
 final class JournalLock {
+    /// A child that is between its fork and its exec shares the lock for a moment.
+    private static let waitMillisecondsMax = 500
+
     private let descriptor: Int32
 
     init(path: String) throws(JournalError) {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw JournalError(.cannotOpen, systemReason(errno)) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let reason = errno
+        var reason = Self.lock(descriptor)
+        for _ in 0..<Self.waitMillisecondsMax where reason == EWOULDBLOCK {
+            usleep(1_000)
+            reason = Self.lock(descriptor)
+        }
+        guard reason == 0 else {
             close(descriptor)
             guard reason == EWOULDBLOCK else {
                 throw JournalError(.cannotOpen, systemReason(reason))
@@ -22,6 +29,10 @@ final class JournalLock {
     }
 
     deinit { close(descriptor) }
+
+    private static func lock(_ descriptor: Int32) -> Int32 {
+        flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno
+    }
 }
 
 /// Space on the disk that is set aside while there is some, and given up when there is none.

@@ -5,7 +5,7 @@
 /// and neither needs an index in the file.
 final class JournalStore {
     static let formatVersion: Int64 = 1
-    /// The `shipped_at` of an entry that is not shipped yet.
+    /// The `shipped_at` of an entry that was not shipped by itself.
     ///
     /// As wide as any instant, so that shipping rewrites the row in place, and later than any,
     /// so that pruning passes it by.
@@ -13,8 +13,7 @@ final class JournalStore {
 
     let connection: Connection
     var index: EntryIndex
-    /// Every settled entry up to this sequence is shipped; scans begin behind it.
-    var shippedThrough: Int64 = 0
+    var shipped = ShippedEntries()
     private(set) var unshippedCount = 0
     let instance: InstanceIdentifier
 
@@ -27,7 +26,7 @@ final class JournalStore {
     private let insertSettled: Statement
     let shipping: ShippingStatements
     private var unshippedBefore = 0
-    private var shippedThroughBefore: Int64 = 0
+    private var shippedBefore = ShippedEntries()
 
     init(path: String, sync: JournalSync) throws(JournalError) {
         let connection = try Connection(path: path)
@@ -96,6 +95,15 @@ final class JournalStore {
                 .run(key: 1, id: made)
             try connection.execute("PRAGMA user_version = \(formatVersion); COMMIT")
         }
+        // Files of the first releases have none, and those releases can do without.
+        try connection.execute(
+            """
+            CREATE TABLE IF NOT EXISTS shipments (
+                first INTEGER PRIMARY KEY,
+                shipped_at INTEGER NOT NULL
+            ) STRICT
+            """
+        )
         try connection.prepare("SELECT instance FROM identity").run { found = $0.id(0) }
         guard let found else { throw JournalError(.cannotOpen, "no identity in the file") }
         return found
@@ -130,20 +138,26 @@ final class JournalStore {
 
     private func load() throws(JournalError) {
         try connection.prepare("SELECT shipped_through FROM identity").run {
-            shippedThrough = $0.integer(0)
+            shipped.through = $0.integer(0)
         }
         var last: Int64 = 0
         try connection.prepare("SELECT coalesce(max(sequence), 0) FROM settled").run {
             last = $0.integer(0)
         }
         try connection.prepare(
-            "SELECT count(*) FROM settled WHERE sequence > ?1 AND shipped_at = ?2"
-        ).run(shippedThrough, Self.never) { unshippedCount = Int($0.integer(0)) }
+            """
+            SELECT count(*) FILTER (WHERE shipped_at = ?2), count(*) FILTER (WHERE shipped_at <> ?2)
+            FROM settled WHERE sequence > ?1
+            """
+        ).run(shipped.through, Self.never) { row in
+            unshippedCount = Int(row.integer(0))
+            shipped.aheadCount = Int(row.integer(1))
+        }
         var inherited: [(id: EntryID, slot: Int64)] = []
         try connection.prepare("SELECT slot, id FROM drafts ORDER BY slot").run { row in
             if let id: EntryID = row.id(1) { inherited.append((id, row.integer(0))) }
         }
-        index = EntryIndex(inherited: inherited, sequenceLast: max(last, shippedThrough))
+        index = EntryIndex(inherited: inherited, sequenceLast: max(last, shipped.through))
     }
 
     // MARK: Transactions
@@ -153,7 +167,7 @@ final class JournalStore {
         _ body: () throws(JournalError) -> Output
     ) throws(JournalError) -> Output {
         unshippedBefore = unshippedCount
-        shippedThroughBefore = shippedThrough
+        shippedBefore = shipped
         do {
             try beginStatement.run()
             let output = try body()
@@ -165,7 +179,7 @@ final class JournalStore {
             if connection.isInTransaction { try? rollbackStatement.run() }
             index.rollback()
             unshippedCount = unshippedBefore
-            shippedThrough = shippedThroughBefore
+            shipped = shippedBefore
             throw error
         }
     }
