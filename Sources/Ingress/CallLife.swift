@@ -135,6 +135,7 @@ struct CallLife {
         let terms = services.desk.snapshot.terms(
             model: call.facts.model,
             currency: caller.account.currency,
+            plan: caller.account.plan,
             at: services.now()
         )
         let outputCap = route.outputTokensMax ?? terms?.outputTokensMax
@@ -197,6 +198,7 @@ struct CallLife {
                 AdmissionRequest(
                     account: caller.account.id,
                     currency: caller.account.currency,
+                    plan: caller.account.plan,
                     model: call.facts.model,
                     bounds: quoteRequest,
                     shortCredit: services.configuration.policy.shortCredit,

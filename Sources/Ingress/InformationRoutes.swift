@@ -76,6 +76,7 @@ struct InformationRoutes {
         let terms = services.desk.snapshot.terms(
             model: model,
             currency: caller.account.currency,
+            plan: caller.account.plan,
             at: services.now()
         )
         return terms != nil

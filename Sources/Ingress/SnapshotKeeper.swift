@@ -60,9 +60,10 @@ package final class SnapshotKeeper: Sendable {
     private func refresh() async {
         do {
             let snapshot = try await directoryStore.refreshed(directory)
+            // Read later and adopted first: an account's plan is never one without prices.
+            desk.adopt(try await priceBook.load(reusing: desk.snapshot))
             // Two reads may overtake each other.
             current.withLock { if snapshot.isNewer(than: $0) { $0 = snapshot } }
-            desk.adopt(try await priceBook.load(reusing: desk.snapshot))
         } catch {
             log.debug("snapshots cannot be refreshed", ["error": .text("\(error)")])
         }

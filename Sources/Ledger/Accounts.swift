@@ -23,6 +23,8 @@ package struct Accounts: Sendable {
         package var timeZone = "UTC"
         /// Zero or above.
         package var creditLimit = Pico.zero
+        /// What it pays by, of the same currency; nil for the price list.
+        package var plan: String?
 
         package init(slug: String) {
             self.slug = slug
@@ -48,7 +50,7 @@ package struct Accounts: Sendable {
             content: [
                 creation.slug, creation.name ?? creation.slug, creation.currency.code,
                 creation.timeZone, creation.creditLimit.description,
-            ]
+            ] + (creation.plan.map { [$0] } ?? [])
         )
         let account = AccountID.make(at: instant)
         let project = ProjectID.make(at: instant)
@@ -60,11 +62,12 @@ package struct Accounts: Sendable {
         )
         return try await database.ledgerCommand { session in
             try requireTimeZone(creation.timeZone, session)
+            try requirePlan(creation.plan, creation.currency, session)
             let inserted = try session.execute(
                 """
-                INSERT INTO accounts (account_id, slug, name, currency, time_zone)
+                INSERT INTO accounts (account_id, slug, name, currency, time_zone, plan)
                 VALUES (\(account), \(creation.slug), \(creation.name ?? creation.slug),
-                    \(creation.currency), \(creation.timeZone))
+                    \(creation.currency), \(creation.timeZone), \(creation.plan))
                 ON CONFLICT (slug) DO NOTHING
                 """
             )
@@ -122,6 +125,28 @@ package struct Accounts: Sendable {
         try await setStatus(.active, of: slug)
     }
 
+    /// Lets an account pay by a plan of its currency from now on, or with nil by the price list.
+    ///
+    /// Calls that were admitted keep their prices.
+    ///
+    /// - Throws: `.notFound`; `.invalid` when there is no such plan in the account's currency.
+    package func setPlan(
+        _ plan: String?,
+        of slug: String
+    ) async throws(LedgerError) -> AccountSummary {
+        try await database.ledgerCommand { session in
+            let account = try AccountSummary.read(slug: slug, session)
+            try requirePlan(plan, account.currency, session)
+            _ = try session.execute(
+                """
+                UPDATE accounts SET plan = \(plan)
+                WHERE account_id = \(account.id) AND plan IS DISTINCT FROM \(plan)
+                """
+            )
+            return try AccountSummary.read(slug: slug, session)
+        }
+    }
+
     private func setStatus(
         _ status: AccountSummary.Status,
         of slug: String
@@ -151,6 +176,8 @@ package struct AccountSummary: Hashable, Sendable {
     package let currency: Currency
     package let timeZone: String
     package let status: Status
+    /// What it pays by; nil for the price list.
+    package let plan: String?
     package let head: HeadSummary
 
     package var version: Int64 { head.version }
@@ -163,7 +190,7 @@ package struct AccountSummary: Hashable, Sendable {
 
     static let query: SQL = """
         SELECT \(HeadSummary.columns), accounts.slug, accounts.name, accounts.currency,
-            accounts.time_zone
+            accounts.time_zone, accounts.plan
         FROM accounts JOIN account_heads USING (account_id)
         """
 
@@ -174,6 +201,7 @@ package struct AccountSummary: Hashable, Sendable {
         currency = try row.get("currency")
         timeZone = try row.get("time_zone")
         status = try row.get("status")
+        plan = try row.get("plan")
         head = try HeadSummary(row)
     }
 
@@ -195,6 +223,14 @@ package struct AccountSummary: Hashable, Sendable {
 }
 
 extension AccountSummary.Status: PostgresRepresentable {}
+
+private func requirePlan(_ plan: String?, _ currency: Currency, _ session: Session) throws {
+    guard let plan else { return }
+    let rows = try session.execute(
+        "SELECT FROM plans WHERE plan = \(plan) AND currency = \(currency)"
+    )
+    guard !rows.isEmpty else { throw LedgerError(.invalid, "no plan \(plan) in \(currency)") }
+}
 
 private func requireTimeZone(_ name: String, _ session: Session) throws {
     let rows = try session.execute(

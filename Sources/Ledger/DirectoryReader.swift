@@ -36,7 +36,7 @@ struct DirectoryReader {
     func accounts() throws -> [AccountID: DirectorySnapshot.Account] {
         let rows = try session.execute(
             """
-            SELECT account_id, slug, currency, status <> 'active' AS is_suspended
+            SELECT account_id, slug, currency, plan, status <> 'active' AS is_suspended
             FROM accounts JOIN account_heads USING (account_id)
             """
         )
@@ -123,7 +123,7 @@ struct DirectoryReader {
     private func accounts(_ ids: [AccountID]) throws -> [DirectorySnapshot.Account] {
         try session.execute(
             """
-            SELECT account_id, slug, currency, status <> 'active' AS is_suspended
+            SELECT account_id, slug, currency, plan, status <> 'active' AS is_suspended
             FROM accounts JOIN account_heads USING (account_id)
             WHERE account_id = ANY(\(ids))
             """
@@ -168,7 +168,8 @@ extension DirectorySnapshot.Account {
             id: try row.get("account_id"),
             slug: try row.get("slug"),
             currency: try row.get("currency"),
-            isSuspended: try row.get("is_suspended")
+            isSuspended: try row.get("is_suspended"),
+            plan: try row.get("plan")
         )
     }
 }

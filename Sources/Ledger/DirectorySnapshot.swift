@@ -12,6 +12,8 @@ package struct DirectorySnapshot: Sendable {
         package let slug: String
         package let currency: Currency
         package let isSuspended: Bool
+        /// The plan that it pays by; nil for the price list.
+        package let plan: String?
     }
 
     /// A key that is not revoked; it may have expired.

@@ -27,5 +27,6 @@ package enum RequiredMigrations {
         "0023_incarnations",
         "0024_audit_trail",
         "0025_admin_tokens",
+        "0026_plans",
     ]
 }

@@ -19,6 +19,11 @@ package struct ModelPattern: Hashable, Sendable, CustomStringConvertible {
         isPrefix ? model.hasPrefix(literal) : model == literal
     }
 
+    /// Whether every model that the other matches is matched by this one.
+    package func covers(_ other: ModelPattern) -> Bool {
+        isPrefix ? other.literal.hasPrefix(literal) : self == other
+    }
+
     /// Whether the pattern is one model's name, which can be listed.
     package var name: String? { isPrefix ? nil : literal }
 

@@ -108,7 +108,7 @@ struct PriceBookTests {
             }
             let headers = try await book.list()
             #expect(headers.map(\.version.number) == Array(1...Int64(headers.count)))
-            for source in PriceSource.allCases {
+            for source in PriceSource.list {
                 let line = headers.filter { $0.source == source }
                 #expect(line.count >= 4)
                 #expect(zip(line, line.dropFirst()).allSatisfy { $0.sha256 != $1.sha256 })
@@ -131,6 +131,49 @@ struct PriceBookTests {
             #expect(try await book.list().count == 1)
             _ = try await book.publish(slip, isForced: true)
             #expect(try await book.list().count == 2)
+        }
+    }
+
+    @Test func `a version that another one would take over from is refused until it is forced`()
+        async throws
+    {
+        try await withBillingDatabase { database in
+            let book = PriceBook(database)
+            let first = try await book.publish(sheet(["m": 1])).header
+            let scheduled = first.effectiveAt.adding(seconds: 86_400)
+            let second = try await book.publish(sheet(["m": 2]), effectiveAt: scheduled).header
+            let error = await #expect(throws: PriceBookError.self) {
+                try await book.publish(sheet(["m": 3]))
+            }
+            guard case .overlaps(second) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+            #expect(try await book.list().count == 2)
+            // Another source's versions are no hindrance, and force is taken at its word.
+            _ = try await book.publish(sheet(["m": 3], .litellm))
+            _ = try await book.publish(sheet(["m": 3]), isForced: true)
+            let snapshot = try await book.load()
+            let terms = { (instant: Instant) in
+                snapshot.terms(model: "m", currency: .usd, at: instant)?.version.number
+            }
+            #expect(terms(scheduled.adding(seconds: -1)) == 4)
+            #expect(terms(scheduled) == 2)
+        }
+    }
+
+    @Test func `prices of any instant can be looked up`() async throws {
+        try await withBillingDatabase { database in
+            let book = PriceBook(database)
+            let longAgo = Instant(microseconds: 1_000_000_000_000_000)
+            _ = try await book.publish(sheet(["m": 1]), effectiveAt: longAgo)
+            let now = try await book.publish(sheet(["m": 2])).header.effectiveAt
+            for (instant, version) in [(longAgo, 1), (now.adding(seconds: -1), 1), (now, 2)] {
+                let terms = try await book.load(at: instant)
+                    .terms(model: "m", currency: .usd, at: instant)
+                #expect(terms?.version.number == Int64(version))
+            }
+            #expect(try await book.load(at: longAgo.adding(seconds: -1)).editions.isEmpty)
         }
     }
 

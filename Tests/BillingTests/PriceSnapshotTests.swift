@@ -8,13 +8,13 @@ import Testing
         _ number: Int64,
         _ source: PriceSource = .farebox,
         _ currency: Currency = .usd,
+        plan: String? = nil,
         from seconds: Int64 = 0,
         models: [String: Int128]
     ) -> PriceEdition {
         let header = PriceVersionHeader(
             version: PriceVersion(number),
-            source: source,
-            currency: currency,
+            line: PriceLine(source, currency, plan: plan),
             effectiveAt: Instant(microseconds: 0).adding(seconds: seconds),
             publishedAt: Instant(microseconds: 0),
             sha256: []
@@ -33,11 +33,13 @@ import Testing
         _ snapshot: PriceSnapshot,
         _ model: String,
         _ currency: Currency = .usd,
+        plan: String? = nil,
         at seconds: Int64 = 1_000
     ) -> Int128? {
         snapshot.terms(
             model: model,
             currency: currency,
+            plan: plan,
             at: Instant(microseconds: 0).adding(seconds: seconds)
         )?.tokenPrices[PriceKey(.input)]?.units
     }
@@ -99,6 +101,51 @@ import Testing
         #expect(price(snapshot, "n", euro) == 2)
         #expect(price(snapshot, "n") == nil)
         #expect(price(.empty, "m") == nil)
+    }
+
+    @Test func `an account pays its plan's prices, and the list's for what the plan has not`() {
+        let snapshot = PriceSnapshot([
+            edition(1, .litellm, models: ["gpt-5": 100, "claude-5": 200]),
+            edition(2, .plan, plan: "gold", from: 50, models: ["gpt-5": 90]),
+            edition(3, .plan, plan: "gold", from: 100, models: ["gpt-5": 80]),
+            edition(4, .plan, plan: "lead", models: ["gpt-5": 120]),
+        ])
+        #expect(price(snapshot, "gpt-5") == 100)
+        #expect(price(snapshot, "gpt-5", plan: "gold") == 80)
+        #expect(price(snapshot, "gpt-5", plan: "lead") == 120)
+        #expect(price(snapshot, "claude-5", plan: "gold") == 200)
+        // A plan that began a moment ago is in force for an instance whose clock is behind.
+        #expect(price(snapshot, "gpt-5", plan: "gold", at: 99) == 90)
+        #expect(price(snapshot, "gpt-5", plan: "gold", at: 10) == 90)
+    }
+
+    @Test func `a plan that is not known has no prices, rather than the list's`() {
+        let snapshot = PriceSnapshot([edition(1, models: ["gpt-5": 100])])
+        #expect(price(snapshot, "gpt-5", plan: "gold") == nil)
+    }
+
+    @Test func `an upstream costs what was published so, else the community's price`() throws {
+        let euro = try #require(Currency("EUR"))
+        let snapshot = PriceSnapshot([
+            edition(1, .farebox, models: ["gpt-5": 150, "house": 7]),
+            edition(2, .litellm, models: ["gpt-5": 100, "claude-5": 200]),
+            edition(3, .cost, euro, models: ["local/*": 1, "azure/gpt-5": 80]),
+            edition(4, .plan, plan: "gold", models: ["gpt-5": 90]),
+        ])
+        func cost(_ upstream: String, _ model: String) -> (Int128?, String?) {
+            let terms = snapshot.costTerms(
+                upstream: upstream,
+                model: model,
+                preferring: .usd,
+                at: Instant(microseconds: 1)
+            )
+            return (terms?.tokenPrices[PriceKey(.input)]?.units, terms?.currency.code)
+        }
+        #expect(cost("openai", "gpt-5") == (100, "USD"))
+        #expect(cost("azure", "gpt-5") == (80, "EUR"))
+        #expect(cost("local", "gpt-oss-20b") == (1, "EUR"))
+        #expect(cost("openai", "house") == (7, "USD"))
+        #expect(cost("openai", "nothing") == (nil, nil))
     }
 
     @Test func `a price moved a thousandfold is a jump, either way and to zero`() throws {

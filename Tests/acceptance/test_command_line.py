@@ -38,7 +38,7 @@ def test_an_account_is_created_and_shown(ledger):
 
 @pytest.mark.parametrize("arguments", [
     ("account", "create"), ("account", "create", "a", "b"), ("account", "nothing"),
-    ("account", "create", "a", "--plan", "gold"), ("nonsense",),
+    ("plan", "create", "gold", "--adjust", "much"), ("nonsense",),
     ("project", "cap", "a", "b"), ("project", "cap", "a", "b", "--cap-day", "much"),
     ("key", "create", "a", "--requests-per-minute", "5"),
     ("credit", "grant", "a", "1e3"), ("credit", "grant", "a", "0.0000000000001"),

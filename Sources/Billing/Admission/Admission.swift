@@ -5,6 +5,8 @@ import Schema
 package struct AdmissionRequest: Sendable {
     package var account: AccountID
     package var currency: Currency
+    /// The plan that the account pays by; nil for the price list.
+    package var plan: String?
     /// The model as the client named it, which is what the customer pays for.
     package var model: String
     package var bounds: QuoteRequest
@@ -20,6 +22,7 @@ package struct AdmissionRequest: Sendable {
     package init(
         account: AccountID,
         currency: Currency,
+        plan: String? = nil,
         model: String,
         bounds: QuoteRequest,
         shortCredit: ShortCredit = .clamp,
@@ -29,6 +32,7 @@ package struct AdmissionRequest: Sendable {
     ) {
         self.account = account
         self.currency = currency
+        self.plan = plan
         self.model = model
         self.bounds = bounds
         self.shortCredit = shortCredit

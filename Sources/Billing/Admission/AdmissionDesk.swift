@@ -123,7 +123,12 @@ package final class AdmissionDesk: Sendable {
         at now: Instant
     ) throws(AdmissionRefusal) -> (PriceTerms, AdmissionNeed) {
         let snapshot = snapshot
-        let terms = snapshot.terms(model: request.model, currency: request.currency, at: now)
+        let terms = snapshot.terms(
+            model: request.model,
+            currency: request.currency,
+            plan: request.plan,
+            at: now
+        )
         guard let terms else {
             throw snapshot.hasPrice(model: request.model, at: now)
                 ? .wrongCurrency(model: request.model, request.currency)

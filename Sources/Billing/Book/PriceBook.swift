@@ -57,6 +57,19 @@ package struct PriceBook: Sendable {
         }
     }
 
+    /// What was, is or will be in force at one instant, and nothing else.
+    package func load(at instant: Instant) async throws(PriceBookError) -> PriceSnapshot {
+        try await reading { session in
+            let headers = try PriceRows.headers(session)
+            let lines = Set(headers.map(\.line))
+            return PriceSnapshot(
+                try lines.compactMap { headers.inForce($0, at: instant) }.map { header in
+                    PriceEdition(header, models: try PriceRows.models(session, header.version))
+                }
+            )
+        }
+    }
+
     /// All but the versions that were superseded for good before the grace began.
     private static func needed(
         _ headers: [PriceVersionHeader],
@@ -65,8 +78,7 @@ package struct PriceBook: Sendable {
         let start = now.adding(seconds: -graceSeconds)
         return headers.filter { header in
             !headers.contains { other in
-                other.source == header.source && other.currency == header.currency
-                    && other.effectiveAt <= start && header.precedes(other)
+                other.line == header.line && other.effectiveAt <= start && header.precedes(other)
             }
         }
     }
@@ -75,58 +87,5 @@ package struct PriceBook: Sendable {
         _ body: @escaping @Sendable (Session) throws -> Value
     ) async throws(PriceBookError) -> Value {
         do { return try await database.read(body) } catch { throw PriceBookError(error) }
-    }
-}
-
-extension PriceVersionHeader {
-    /// Whether the other version takes over from this one.
-    func precedes(_ other: PriceVersionHeader) -> Bool {
-        (effectiveAt, version) < (other.effectiveAt, other.version)
-    }
-}
-
-/// Why a price version was not published or read.
-package enum PriceBookError: Error, Sendable, CustomStringConvertible {
-    /// The instant asked for leaves less than the notice; with the earliest that would do.
-    case effectiveTooSoon(earliest: Instant)
-    /// Prices that moved a thousandfold, in a sheet that was not forced.
-    case jumps([PriceDiff.Change])
-    /// A model's prices are incomplete.
-    case defect(model: String, String)
-    /// The database could not be reached or refused; nothing was published.
-    case database(String)
-    /// The commit's answer was lost: publish the same sheet again, which is safe.
-    case outcomeUnknown
-
-    init(_ error: any Error) {
-        switch error {
-        case let error as PriceBookError: self = error
-        case let error as PostgresError where error.code == .commitOutcomeUnknown:
-            self = .outcomeUnknown
-        default: self = .database(String(describing: error))
-        }
-    }
-
-    package var description: String {
-        switch self {
-        case .effectiveTooSoon(let earliest):
-            "a price version takes effect \(PriceBook.noticeSeconds) seconds after it is "
-                + "published, at \(earliest) or later"
-        case .jumps(let changes):
-            "prices moved by a factor of \(PriceDiff.jumpFactor) or more: "
-                + changes.prefix(5).map(\.description).joined(separator: "; ")
-                + (changes.count > 5 ? "; and \(changes.count - 5) more" : "")
-        case .defect(let model, let text): "“\(model)”: \(text)"
-        case .database(let text): text
-        case .outcomeUnknown: "the database did not confirm the publication: try again"
-        }
-    }
-}
-
-extension PriceDiff.Change: CustomStringConvertible {
-    /// `gpt-4o input: 2500000 → 2.5 pico`.
-    package var description: String {
-        func text(_ price: Pico?) -> String { price.map { String($0.units) } ?? "none" }
-        return "\(model) \(item): \(text(before)) → \(text(after)) pico"
     }
 }

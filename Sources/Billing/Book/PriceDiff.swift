@@ -88,3 +88,28 @@ package struct PriceDiff: Hashable, Sendable {
         return (tokens + fees).filter { $0.before != $0.after }
     }
 }
+
+extension PriceDiff.Change: CustomStringConvertible {
+    /// `gpt-4o input: 2.5 → 3 (+20%)`, by the million tokens, fees by the call.
+    package var description: String {
+        "\(model) \(item): \(text(before)) → \(text(after))" + (movement.map { " (\($0))" } ?? "")
+    }
+
+    private func text(_ price: Pico?) -> String {
+        guard let price else { return "none" }
+        switch item {
+        case .token: return Pico(price.units * 1_000_000).description
+        case .fee: return price.description
+        }
+    }
+
+    /// By how many percent the price moved, rounded towards zero to two decimals.
+    private var movement: String? {
+        guard let before, let after, before > .zero else { return nil }
+        let basisPoints = (after.units - before.units) * 10_000 / before.units
+        let magnitude = basisPoints.magnitude
+        let (whole, rest) = magnitude.quotientAndRemainder(dividingBy: 100)
+        let sign = after < before ? "-" : "+"
+        return "\(sign)\(whole)" + (rest == 0 ? "" : ".\(rest < 10 ? "0" : "")\(rest)") + "%"
+    }
+}

@@ -16,7 +16,7 @@ enum PriceRows {
     static func headers(_ session: Session) throws -> [PriceVersionHeader] {
         let rows = try session.execute(
             """
-            SELECT price_version, source, sha256, currency, effective_at, published_at
+            SELECT price_version, source, plan, sha256, currency, effective_at, published_at
             FROM price_versions ORDER BY price_version
             """
         )
@@ -28,8 +28,7 @@ enum PriceRows {
             }
             return PriceVersionHeader(
                 version: PriceVersion(try row.get("price_version")),
-                source: source,
-                currency: currency,
+                line: PriceLine(source, currency, plan: try row.get("plan")),
                 effectiveAt: Instant(
                     microseconds: try row.get("effective_at", as: Timestamp.self).microseconds
                 ),
@@ -93,10 +92,11 @@ enum PriceRows {
     ) throws {
         _ = try session.execute(
             """
-            INSERT INTO price_versions (price_version, source, sha256, currency,
+            INSERT INTO price_versions (price_version, source, plan, sha256, currency,
                 effective_at, published_at)
-            VALUES (\(header.version.number), \(header.source.rawValue), \(header.sha256),
-                \(header.currency.code), \(Timestamp(microseconds: header.effectiveAt.microseconds)),
+            VALUES (\(header.version.number), \(header.source.rawValue), \(header.line.plan),
+                \(header.sha256), \(header.currency.code),
+                \(Timestamp(microseconds: header.effectiveAt.microseconds)),
                 \(Timestamp(microseconds: header.publishedAt.microseconds)))
             """
         )

@@ -49,25 +49,23 @@ package struct ModelPrices: Hashable, Sendable {
     }
 }
 
-/// Where a price version came from, which decides whose price wins for a model in both.
-package enum PriceSource: String, CaseIterable, Sendable {
-    /// The operator's own prices, before any other's.
-    case farebox
-    /// The community's price file.
-    case litellm
-}
-
-/// All prices of one source in one currency: the content of a price version.
+/// All prices of one line: the content of a price version.
 package struct PriceSheet: Hashable, Sendable {
-    package let source: PriceSource
-    package let currency: Currency
+    package let line: PriceLine
     /// By model name, or by a pattern: a prefix and `*`.
-    package var models: [String: ModelPrices] = [:]
+    package var models: [String: ModelPrices]
+
+    package init(_ line: PriceLine, models: [String: ModelPrices] = [:]) {
+        self.line = line
+        self.models = models
+    }
 
     package init(source: PriceSource, currency: Currency) {
-        self.source = source
-        self.currency = currency
+        self.init(PriceLine(source, currency))
     }
+
+    package var source: PriceSource { line.source }
+    package var currency: Currency { line.currency }
 
     /// SHA-256 of the content, independent of the order and notation of the file it came from.
     package var digest: SHA256Digest {

@@ -1,87 +1,128 @@
 import Schema
 
-/// A price version's own facts, without its prices.
-package struct PriceVersionHeader: Hashable, Sendable {
-    package let version: PriceVersion
-    package let source: PriceSource
-    package let currency: Currency
-    package let effectiveAt: Instant
-    package let publishedAt: Instant
-    /// Of the content, as `PriceSheet.digest`.
-    package let sha256: [UInt8]
-
-    package init(
-        version: PriceVersion,
-        source: PriceSource,
-        currency: Currency,
-        effectiveAt: Instant,
-        publishedAt: Instant,
-        sha256: [UInt8]
-    ) {
-        self.version = version
-        self.source = source
-        self.currency = currency
-        self.effectiveAt = effectiveAt
-        self.publishedAt = publishedAt
-        self.sha256 = sha256
-    }
-}
-
 /// The prices in force and those to come, immutable, shared by every loop of an instance.
 ///
-/// In each currency every source has its own line of versions: at an instant, of those that are
-/// effective the latest effective is in force, and of those the latest published. For a model an
-/// exact name goes before a pattern, a longer pattern before a shorter, and among equals the
-/// operator's own prices before the community's.
+/// Every line of versions has its own: at an instant, of those that are effective the latest
+/// effective is in force, and of those the latest published. For a model an exact name goes before
+/// a pattern, a longer pattern before a shorter, and among equals the operator's own prices before
+/// the community's. An account with a plan pays the plan's prices for the models that it has, which
+/// are as specific as the list's already, and the list's for others.
 package struct PriceSnapshot: Sendable {
     package static let empty = PriceSnapshot([])
 
-    private struct Line: Hashable {
+    /// Everything in one currency; there are few, so they are searched.
+    private struct Book {
         let currency: Currency
-        let source: PriceSource
+        /// The list's lines in the order of their sources, then the costs.
+        var list: [[PriceEdition]]
+        var costs: [PriceEdition] = []
+        var plans: [String: [PriceEdition]] = [:]
+
+        var editions: [PriceEdition] {
+            var lines = list
+            lines.append(costs)
+            lines += plans.values
+            return lines.flatMap(\.self)
+        }
     }
 
-    /// Each line's editions, the last that took effect first.
-    private let lines: [Line: [PriceEdition]]
+    /// In the order of their currencies' codes; each line's last edition to take effect first.
+    private let books: [Book]
 
     package init(_ editions: [PriceEdition]) {
-        lines = Dictionary(grouping: editions) {
-            Line(currency: $0.header.currency, source: $0.header.source)
-        }.mapValues { $0.sorted { $0.rank > $1.rank } }
+        let lines = Dictionary(grouping: editions, by: \.header.line)
+            .mapValues { $0.sorted { $0.rank > $1.rank } }
+        let currencies = Set(lines.keys.map(\.currency)).sorted { $0.code < $1.code }
+        books = currencies.map { currency in
+            var book = Book(
+                currency: currency,
+                list: PriceSource.list.map { lines[PriceLine($0, currency)] ?? [] }
+            )
+            book.costs = lines[PriceLine(.cost, currency)] ?? []
+            for (line, editions) in lines where line.currency == currency {
+                if let plan = line.plan { book.plans[plan] = editions }
+            }
+            return book
+        }
     }
 
-    /// What the model costs in this currency at this instant; nil when it has no price then.
-    package func terms(model: String, currency: Currency, at instant: Instant) -> PriceTerms? {
+    /// What the model costs an account of this currency and plan at this instant; nil when it has
+    /// no price then, or the plan is not known.
+    package func terms(
+        model: String,
+        currency: Currency,
+        plan: String? = nil,
+        at instant: Instant
+    ) -> PriceTerms? {
+        guard let book = book(currency) else { return nil }
+        if let plan {
+            guard let editions = book.plans[plan] else { return nil }
+            // A plan that begins now, by another clock, has no prices before.
+            let edition = editions.inForce(at: instant) ?? editions.last
+            if let found = edition?.terms(for: model) { return found }
+        }
+        return Self.best(book.list, model: model, at: instant)
+    }
+
+    /// What an upstream is expected to charge for a model, and in which currency.
+    ///
+    /// Of costs that were published as such, one of `UPSTREAM/MODEL` goes before one of the model;
+    /// without any it is the community's price, and at last the operator's own. Costs in the
+    /// currency of the account go before those in others.
+    package func costTerms(
+        upstream: String,
+        model: String,
+        preferring currency: Currency,
+        at instant: Instant
+    ) -> PriceTerms? {
+        let preferred = books.filter { $0.currency == currency }
+        let books = preferred + books.filter { $0.currency != currency }
+        for book in books where !book.costs.isEmpty {
+            let edition = book.costs.inForce(at: instant)
+            let terms = edition?.terms(for: "\(upstream)/\(model)") ?? edition?.terms(for: model)
+            if let terms { return terms }
+        }
+        for book in books {
+            for line in book.list.reversed() {
+                if let terms = line.inForce(at: instant)?.terms(for: model) { return terms }
+            }
+        }
+        return nil
+    }
+
+    private static func best(
+        _ list: [[PriceEdition]],
+        model: String,
+        at instant: Instant
+    ) -> PriceTerms? {
         var best: (match: ModelPattern.Specificity, terms: PriceTerms)?
-        for source in PriceSource.allCases {
-            guard let edition = edition(currency, source, at: instant),
-                let found = edition.find(model)
-            else { continue }
+        for line in list {
+            guard let found = line.inForce(at: instant)?.find(model) else { continue }
             // The sources are in their order, so only a better match replaces an earlier one.
             if best.map({ found.match > $0.match }) ?? true { best = found }
         }
         return best?.terms
     }
 
-    /// Whether the model has a price in any currency at this instant.
-    package func hasPrice(model: String, at instant: Instant) -> Bool {
-        Set(lines.keys.map(\.currency))
-            .contains { terms(model: model, currency: $0, at: instant) != nil }
+    private func book(_ currency: Currency) -> Book? {
+        books.first { $0.currency == currency }
     }
 
-    /// The version of a source that is in force at an instant.
-    package func edition(
-        _ currency: Currency,
-        _ source: PriceSource,
-        at instant: Instant
-    ) -> PriceEdition? {
-        lines[Line(currency: currency, source: source)]?
-            .first { $0.header.effectiveAt <= instant }
+    /// Whether the model has a list price in any currency at this instant.
+    package func hasPrice(model: String, at instant: Instant) -> Bool {
+        books.contains { terms(model: model, currency: $0.currency, at: instant) != nil }
     }
 
     /// Every edition that the snapshot holds, by version.
     package var editions: [PriceEdition] {
-        lines.values.flatMap { $0 }.sorted { $0.header.version < $1.header.version }
+        books.flatMap(\.editions).sorted { $0.header.version < $1.header.version }
+    }
+}
+
+extension [PriceEdition] {
+    /// Of one line's editions, the last to take effect first, that in force at an instant.
+    fileprivate func inForce(at instant: Instant) -> PriceEdition? {
+        first { $0.header.effectiveAt <= instant }
     }
 }
 

@@ -19,17 +19,37 @@ package struct PricePublication: Hashable, Sendable {
     package let diff: PriceDiff
     /// Prices that moved a thousandfold against what would be in force, whatever its source.
     package let jumps: [PriceDiff.Change]
+    /// The version of the line that is to take effect later, and will take over from this one.
+    package let takenOverBy: PriceVersionHeader?
+}
+
+extension PricePublication {
+    init(unchanged newest: PriceVersionHeader) {
+        self.init(
+            outcome: .unchanged,
+            header: newest,
+            diff: PriceDiff(from: nil, to: PriceSheet(newest.line)),
+            jumps: [],
+            takenOverBy: nil
+        )
+    }
 }
 
 extension PriceBook {
     /// The key of the advisory lock that publications take in turn: ASCII “fb price”.
     private static let publicationLock: Int64 = 0x6662_2070_7269_6365
 
-    /// Publishes a sheet as the next version, for good.
+    /// Makes the transaction the only one that publishes: numbers and predecessors stay true.
+    static func lock(_ session: Session) throws {
+        _ = try session.execute("SELECT pg_advisory_xact_lock(\(publicationLock))")
+    }
+
+    /// Publishes a sheet as the next version, for good, and the plans' prices that follow from it.
     ///
     /// Without `effectiveAt` it takes effect after the notice, and at once when it is the first
     /// of its currency. Publishing what the source's newest version says already does nothing, so
-    /// a repeat is safe. Throws `.jumps` unless forced, `.effectiveTooSoon`, `.defect`.
+    /// a repeat is safe. Throws `.jumps` and `.overlaps` unless forced, `.effectiveTooSoon`,
+    /// `.defect`.
     package func publish(
         _ sheet: PriceSheet,
         effectiveAt: Instant? = nil,
@@ -40,13 +60,19 @@ extension PriceBook {
         do {
             return try await database.transaction { session in
                 try act?.announce(session)
-                // Held to the end of the transaction: the number and the predecessor stay true.
-                _ = try session.execute("SELECT pg_advisory_xact_lock(\(Self.publicationLock))")
-                let plan = try Self.plan(sheet, effectiveAt, session)
-                guard plan.outcome == .published else { return plan }
-                guard isForced || plan.jumps.isEmpty else { throw PriceBookError.jumps(plan.jumps) }
-                try PriceRows.insert(session, plan.header, sheet.models)
-                return plan
+                try Self.lock(session)
+                let publication = try Self.compare(sheet, effectiveAt, session)
+                guard publication.outcome == .published else { return publication }
+                if !isForced {
+                    if let later = publication.takenOverBy { throw PriceBookError.overlaps(later) }
+                    if !publication.jumps.isEmpty { throw PriceBookError.jumps(publication.jumps) }
+                }
+                try PriceRows.insert(session, publication.header, sheet.models)
+                if PriceSource.list.contains(sheet.source) {
+                    var plans = try PlanPublication(session, sheet.currency)
+                    try plans.follow(publication.header)
+                }
+                return publication
             }
         } catch {
             throw PriceBookError(error)
@@ -59,17 +85,17 @@ extension PriceBook {
         effectiveAt: Instant? = nil
     ) async throws(PriceBookError) -> PricePublication {
         try Self.check(sheet)
-        return try await reading { session in try Self.plan(sheet, effectiveAt, session) }
+        return try await reading { session in try Self.compare(sheet, effectiveAt, session) }
     }
 
-    private static func check(_ sheet: PriceSheet) throws(PriceBookError) {
+    static func check(_ sheet: PriceSheet) throws(PriceBookError) {
         for (model, prices) in sheet.models.sorted(by: { $0.key < $1.key }) {
             if ModelPattern(model) == nil { throw .defect(model: model, "not a name or a prefix") }
             if let defect = prices.defect { throw .defect(model: model, defect) }
         }
     }
 
-    private static func plan(
+    private static func compare(
         _ sheet: PriceSheet,
         _ effectiveAt: Instant?,
         _ session: Session
@@ -77,14 +103,8 @@ extension PriceBook {
         let headers = try PriceRows.headers(session)
         let now = try PriceRows.now(session)
         let digest = sheet.digest.bytes
-        let newest = headers.last { $0.source == sheet.source && $0.currency == sheet.currency }
-        if let newest, newest.sha256 == digest {
-            return PricePublication(
-                outcome: .unchanged,
-                header: newest,
-                diff: PriceDiff(from: sheet, to: sheet),
-                jumps: []
-            )
+        if let newest = headers.last(where: { $0.line == sheet.line }), newest.sha256 == digest {
+            return PricePublication(unchanged: newest)
         }
         let isFirst = !headers.contains { $0.currency == sheet.currency }
         let earliest = now.adding(seconds: isFirst ? 0 : noticeSeconds)
@@ -93,8 +113,7 @@ extension PriceBook {
         }
         let header = PriceVersionHeader(
             version: PriceVersion((headers.last?.version.number ?? 0) + 1),
-            source: sheet.source,
-            currency: sheet.currency,
+            line: sheet.line,
             effectiveAt: effectiveAt ?? earliest,
             publishedAt: now,
             sha256: digest
@@ -108,31 +127,24 @@ extension PriceBook {
         with headers: [PriceVersionHeader],
         _ session: Session
     ) throws -> PricePublication {
-        var before: [PriceSource: [String: ModelPrices]] = [:]
-        for source in PriceSource.allCases {
-            let inForce =
-                headers
-                .filter { $0.source == source && $0.currency == header.currency }
-                .filter { $0.effectiveAt <= header.effectiveAt }
-                .max { $0.precedes($1) }
-            if let inForce { before[source] = try PriceRows.models(session, inForce.version) }
+        func models(_ line: PriceLine) throws -> [String: ModelPrices]? {
+            try headers.inForce(line, at: header.effectiveAt)
+                .map { try PriceRows.models(session, $0.version) }
         }
-        var predecessor: PriceSheet?
-        if let models = before[sheet.source] {
-            predecessor = PriceSheet(source: sheet.source, currency: sheet.currency)
-            predecessor?.models = models
-        }
+        let own = try models(sheet.line)
         // A slip in the first price of one's own shows against the community's price.
-        var anySource = PriceSheet(source: sheet.source, currency: sheet.currency)
-        for source in PriceSource.allCases {
-            anySource.models.merge(before[source] ?? [:]) { first, _ in first }
+        var anySource = PriceSheet(sheet.line, models: own ?? [:])
+        for source in PriceSource.list where source != sheet.source {
+            let other = try models(PriceLine(source, sheet.currency)) ?? [:]
+            anySource.models.merge(other) { first, _ in first }
         }
-        anySource.models.merge(before[sheet.source] ?? [:]) { _, own in own }
         return PricePublication(
             outcome: .published,
             header: header,
-            diff: PriceDiff(from: predecessor, to: sheet),
-            jumps: PriceDiff(from: anySource, to: sheet).jumps
+            diff: PriceDiff(from: own.map { PriceSheet(sheet.line, models: $0) }, to: sheet),
+            jumps: PriceDiff(from: anySource, to: sheet).jumps,
+            takenOverBy: headers.filter { $0.line == sheet.line && header.precedes($0) }
+                .min { $0.precedes($1) }
         )
     }
 }

@@ -13,6 +13,7 @@ enum AccountCommands {
                 .value("--currency", "USD", "ISO 4217; it never changes"),
                 .value("--time-zone", "UTC", "IANA name; days and months are reckoned in it"),
                 .value("--credit-limit", "AMOUNT", "how far below zero the balance may go"),
+                .value("--plan", "NAME", "the plan that it pays by instead of the price list"),
                 .idempotencyKey, .database, .json,
             ],
             run: create
@@ -51,11 +52,24 @@ enum AccountCommands {
             options: [.idempotencyKey, .database, .json],
             run: limit
         ),
+        Command(
+            words: ["account", "plan"],
+            summary: "let an account pay by a plan from now on, or without NAME by the list",
+            arguments: ["SLUG", "[NAME]"],
+            options: [.database, .json],
+            run: { invocation in
+                let plan = invocation.optionalArgument(1)
+                return try await one(invocation) { accounts, slug in
+                    try await accounts.setPlan(plan, of: slug)
+                }
+            }
+        ),
     ]
 
     private static func create(_ invocation: Invocation) async throws -> CommandResult {
         var creation = Accounts.Creation(slug: invocation.argument(0))
         creation.name = invocation["--name"]
+        creation.plan = invocation["--plan"]
         creation.timeZone = invocation["--time-zone"] ?? creation.timeZone
         creation.creditLimit = try invocation.amount(option: "--credit-limit") ?? .zero
         if let code = invocation["--currency"] {
@@ -114,6 +128,7 @@ enum AccountCommands {
             .right("AVAILABLE"),
             .right("LIMIT"),
             .left("CURRENCY"),
+            .left("PLAN"),
             .right("VERSION")
         )
         for account in accounts {
@@ -121,7 +136,7 @@ enum AccountCommands {
                 .map { $0.decimal(fractionDigitsMin: account.currency.exponent) }
             table.rows.append(
                 [account.slug, account.status.rawValue] + amounts
-                    + [account.currency.code, String(account.version)]
+                    + [account.currency.code, account.plan ?? "", String(account.version)]
             )
         }
         return CommandResult(text: table.text, json: json)

@@ -13,7 +13,10 @@ enum PriceCommands {
                 .value("--format", "litellm|farebox", "the file's format instead of a guess"),
                 .value("--effective", "DATE", "when it takes effect; by default as soon as it may"),
                 .flag("--dry-run", "show what would change, and change nothing"),
-                .flag("--force", "accept prices that move a thousandfold"),
+                .flag(
+                    "--force",
+                    "accept prices that move a thousandfold, or that a later version replaces"
+                ),
                 .database, .json,
             ],
             run: publish
@@ -25,6 +28,7 @@ enum PriceCommands {
                 .value("--model", "GLOB", "the prices of these models instead of the versions"),
                 .value("--at", "DATE", "the prices in force then instead of now"),
                 .value("--currency", "USD", "the currency of the prices"),
+                .value("--plan", "NAME", "what accounts with this plan pay"),
                 .database, .json,
             ],
             run: list
@@ -65,28 +69,21 @@ enum PriceCommands {
         case .unchanged:
             lines.append("Nothing to do: version \(header.version) says the same.")
         case .published:
-            lines += diffLines(publication.diff)
+            lines += PriceDiffText.lines(publication.diff)
             let verb = isDry ? "would be published" : "is published"
             lines.append(
                 "Version \(header.version) \(verb) with \(file.sheet.models.count) models in"
                     + " \(header.currency), effective \(header.effectiveAt)."
             )
             if isDry, !publication.jumps.isEmpty {
-                lines.append("It would need --force: prices move a thousandfold.")
+                lines.append(PriceDiffText.needsForce)
+                lines += publication.jumps.map { "! \($0)" }
+            }
+            if isDry, let later = publication.takenOverBy {
+                lines.append("It would need --force: \(PriceBookError.overlaps(later))")
             }
         }
         return lines.joined(separator: "\n")
-    }
-
-    /// Longer lists are counted, not shown; `--json` has them whole.
-    private static let linesMax = 40
-
-    private static func diffLines(_ diff: PriceDiff) -> [String] {
-        let lines =
-            diff.added.map { "+ \($0)" } + diff.removed.map { "- \($0)" }
-            + diff.changes.map { "~ \($0)" } + diff.limitsChanged.map { "~ \($0): token limits" }
-        let rest = lines.count - linesMax
-        return lines.prefix(linesMax) + (rest > 0 ? ["… and \(rest) more"] : [])
     }
 
     private static func node(
@@ -95,7 +92,6 @@ enum PriceCommands {
         isDry: Bool
     ) -> JSONNode {
         let header = publication.header
-        let diff = publication.diff
         let skipped = (file.report?.skipped ?? []).map { skip in
             JSONNode.object([
                 ("model", .text(skip.model)), ("reason", .text(skip.reason.description)),
@@ -103,7 +99,6 @@ enum PriceCommands {
         }
         let unpriced = (file.report?.unpricedKeys ?? [:]).sorted { $0.key < $1.key }
             .map { ($0.key, JSONNode.integer(Int64($0.value))) }
-        let changed = diff.changes.map { JSONNode.text($0.description) }
         var fields: [(String, JSONNode)] = [
             ("version", .integer(header.version.number)),
             ("published", .flag(publication.outcome == .published && !isDry)),
@@ -112,9 +107,7 @@ enum PriceCommands {
             ("effective_at", .text(header.effectiveAt.description)),
             ("models", .integer(Int64(file.sheet.models.count))),
         ]
-        fields.append(("added", .array(diff.added.map(JSONNode.text))))
-        fields.append(("removed", .array(diff.removed.map(JSONNode.text))))
-        fields.append(("changed", .array(changed)))
+        fields += PriceDiffText.fields(publication.diff)
         fields.append(("skipped", .array(skipped)))
         fields.append(("unpriced_keys", .object(unpriced)))
         return .object(fields)
@@ -135,12 +128,15 @@ enum PriceCommands {
             guard let currency = Currency(invocation["--currency"] ?? "USD") else {
                 throw UsageError("--currency must be three upper-case letters")
             }
-            return prices(
-                try await book.load(),
-                pattern,
-                currency,
-                at: at ?? SystemClock.now()
+            let at = at ?? SystemClock.now()
+            let list = ListedPrices(
+                snapshot: try await book.load(at: at),
+                pattern: pattern,
+                currency: currency,
+                plan: invocation["--plan"],
+                at: at
             )
+            return list.result
         }
     }
 
@@ -148,67 +144,27 @@ enum PriceCommands {
         var table = Table(
             .right("VERSION"),
             .left("SOURCE"),
+            .left("PLAN"),
             .left("CURRENCY"),
             .left("EFFECTIVE"),
             .left("PUBLISHED")
         )
         for header in headers {
             table.rows.append([
-                header.version.description, header.source.rawValue, header.currency.code,
-                header.effectiveAt.description, header.publishedAt.description,
+                header.version.description, header.source.rawValue, header.line.plan ?? "",
+                header.currency.code, header.effectiveAt.description,
+                header.publishedAt.description,
             ])
         }
         let nodes = headers.map { header in
             JSONNode.object([
                 ("version", .integer(header.version.number)),
                 ("source", .text(header.source.rawValue)),
+                ("plan", .optional(header.line.plan)),
                 ("currency", .text(header.currency.code)),
                 ("effective_at", .text(header.effectiveAt.description)),
                 ("published_at", .text(header.publishedAt.description)),
             ])
-        }
-        return CommandResult(text: table.text, json: .array(nodes))
-    }
-
-    /// Prices are shown per million tokens, as people compare them; fees per call.
-    private static func prices(
-        _ snapshot: PriceSnapshot,
-        _ pattern: ModelPattern,
-        _ currency: Currency,
-        at: Instant
-    ) -> CommandResult {
-        let names = Set(
-            snapshot.editions.filter { $0.header.currency == currency }
-                .flatMap { $0.allTerms.map(\.model) }
-        )
-        var table = Table(
-            .left("MODEL"),
-            .left("PRICE"),
-            .right("\(currency) PER MILLION"),
-            .right("VERSION")
-        )
-        var nodes: [JSONNode] = []
-        for name in names.sorted() where pattern.matches(name) {
-            guard let terms = snapshot.terms(model: name, currency: currency, at: at) else {
-                continue
-            }
-            let prices =
-                terms.tokenPrices.entries.map {
-                    ($0.key.description, Pico($0.price.units * 1_000_000))
-                }
-                + terms.fees.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-                    ("\($0.key.rawValue) (per call)", $0.value)
-                }
-            for (item, price) in prices {
-                table.rows.append([name, item, price.description, terms.version.description])
-                nodes.append(
-                    .object([
-                        ("model", .text(name)), ("item", .text(item)),
-                        ("price", .text(price.description)),
-                        ("version", .integer(terms.version.number)),
-                    ])
-                )
-            }
         }
         return CommandResult(text: table.text, json: .array(nodes))
     }

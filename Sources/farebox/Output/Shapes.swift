@@ -20,7 +20,7 @@ extension JSONNode {
             ("available", .money(account.available, currency)),
             ("credit_limit", .money(account.creditLimit, currency)),
             ("status", .text(account.status.rawValue)), ("version", .integer(account.version)),
-        ])
+        ] + (account.plan.map { [("plan", .text($0))] } ?? []))
     }
 
     static func grant(_ grant: GrantSummary, _ currency: Currency) -> JSONNode {
