@@ -149,6 +149,8 @@ struct PriceBookTests {
                 Issue.record("\(String(describing: error))")
                 return
             }
+            // What is in force until then is no news, as a configured file that is read again.
+            #expect(try await book.publish(sheet(["m": 1])).outcome == .unchanged)
             #expect(try await book.list().count == 2)
             // Another source's versions are no hindrance, and force is taken at its word.
             _ = try await book.publish(sheet(["m": 3], .litellm))

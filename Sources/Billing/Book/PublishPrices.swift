@@ -47,8 +47,8 @@ extension PriceBook {
     /// Publishes a sheet as the next version, for good, and the plans' prices that follow from it.
     ///
     /// Without `effectiveAt` it takes effect after the notice, and at once when it is the first
-    /// of its currency. Publishing what the source's newest version says already does nothing, so
-    /// a repeat is safe. Throws `.jumps` and `.overlaps` unless forced, `.effectiveTooSoon`,
+    /// of its currency. Publishing what the line's newest version says, or what would be in force
+    /// then anyway, does nothing, so a repeat is safe. Throws `.jumps` and `.overlaps` unless forced, `.effectiveTooSoon`,
     /// `.defect`.
     package func publish(
         _ sheet: PriceSheet,
@@ -111,10 +111,15 @@ extension PriceBook {
         if let effectiveAt, !isFirst, effectiveAt < earliest {
             throw PriceBookError.effectiveTooSoon(earliest: earliest)
         }
+        // In force then anyway: a configured file that is older than what is scheduled.
+        let effective = effectiveAt ?? earliest
+        if let inForce = headers.inForce(sheet.line, at: effective), inForce.sha256 == digest {
+            return PricePublication(unchanged: inForce)
+        }
         let header = PriceVersionHeader(
             version: PriceVersion((headers.last?.version.number ?? 0) + 1),
             line: sheet.line,
-            effectiveAt: effectiveAt ?? earliest,
+            effectiveAt: effective,
             publishedAt: now,
             sha256: digest
         )

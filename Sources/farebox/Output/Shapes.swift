@@ -12,15 +12,17 @@ extension JSONNode {
 
     static func account(_ account: AccountSummary) -> JSONNode {
         let currency = account.currency
-        return .object([
-            ("slug", .text(account.slug)), ("currency", .text(currency.code)),
-            ("time_zone", .text(account.timeZone)),
-            ("balance", .money(account.balance, currency)),
-            ("held", .money(account.held, currency)),
-            ("available", .money(account.available, currency)),
-            ("credit_limit", .money(account.creditLimit, currency)),
-            ("status", .text(account.status.rawValue)), ("version", .integer(account.version)),
-        ] + (account.plan.map { [("plan", .text($0))] } ?? []))
+        return .object(
+            [
+                ("slug", .text(account.slug)), ("currency", .text(currency.code)),
+                ("time_zone", .text(account.timeZone)),
+                ("balance", .money(account.balance, currency)),
+                ("held", .money(account.held, currency)),
+                ("available", .money(account.available, currency)),
+                ("credit_limit", .money(account.creditLimit, currency)),
+                ("status", .text(account.status.rawValue)), ("version", .integer(account.version)),
+            ] + (account.plan.map { [("plan", .text($0))] } ?? [])
+        )
     }
 
     static func grant(_ grant: GrantSummary, _ currency: Currency) -> JSONNode {
