@@ -7,7 +7,9 @@ import Testing
     private func list(_ models: [String: Int128]) -> [String: ModelPrices] {
         models.mapValues { price in
             var prices = ModelPrices()
-            prices.tokenPrices = [PriceKey(.input): Pico(price), PriceKey(.output): Pico(4 * price)]
+            prices.tokenPrices = [
+                PriceKey(.input): Pico(price), PriceKey(.output): Pico(4 * price),
+            ]
             return prices
         }
     }

@@ -13,7 +13,9 @@ struct PlanBookTests {
             PriceLine(source, .usd),
             models: models.mapValues { price in
                 var prices = ModelPrices()
-                prices.tokenPrices = [PriceKey(.input): Pico(price), PriceKey(.output): Pico(price)]
+                prices.tokenPrices = [
+                    PriceKey(.input): Pico(price), PriceKey(.output): Pico(price),
+                ]
                 return prices
             }
         )
