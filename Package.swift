@@ -136,7 +136,11 @@ let fuzzers =
     Context.environment["FAREBOX_FUZZ"] == nil
     ? []
     : [
-        fuzzer("http-codec", at: "HTTPCodec", "HTTPServer")
+        fuzzer("http-codec", at: "HTTPCodec", "HTTPServer"),
+        fuzzer("event-stream", at: "EventStream", "Formats"),
+        fuzzer("json-scan", at: "JSONScan", "Formats"),
+        fuzzer("request-formats", at: "RequestFormats", "Formats", "Schema"),
+        fuzzer("stream-formats", at: "StreamFormats", "Formats", "Schema"),
     ]
 
 // Drivers of benchmarks, which `benchmarks/ledger` and `benchmarks/tokenizer` build and nobody
