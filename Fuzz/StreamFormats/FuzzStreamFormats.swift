@@ -11,11 +11,13 @@ import Schema
 public func fuzzStreamFormats(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let start, count > 2 else { return 0 }
     let bytes = Array(UnsafeBufferPointer(start: start + 2, count: count - 2))
-    let makers = Relays.makers
-    let make = makers[Int(start[0]) % makers.count]
-    let whole = Relayed(bytes, step: bytes.count, by: make())
+    let choice = start[0]
+    let whole = Relayed(bytes, step: bytes.count, by: Relays.make(choice))
     for step in [1, Int(start[1]) + 2] {
-        precondition(Relayed(bytes, step: step, by: make()) == whole, "in steps of \(step)")
+        precondition(
+            Relayed(bytes, step: step, by: Relays.make(choice)) == whole,
+            "in steps of \(step)"
+        )
     }
     if let tokens = whole.usage?.tokens {
         for tokenClass in TokenClass.allCases {
@@ -28,13 +30,14 @@ public func fuzzStreamFormats(_ start: UnsafePointer<UInt8>?, _ count: Int) -> C
 }
 
 private enum Relays {
-    static let makers: [() -> any StreamRelay] =
-        Endpoint.allCases.map { endpoint in
-            { own(endpoint) }
-        }
-        + pairs.map { client, format in
-            { translating(client, format) }
-        }
+    /// A fresh relay: the chosen endpoint's own, or one of the translations.
+    static func make(_ choice: UInt8) -> any StreamRelay {
+        let endpoints = Endpoint.allCases
+        let index = Int(choice) % (endpoints.count + pairs.count)
+        guard index >= endpoints.count else { return own(endpoints[index]) }
+        let (client, format) = pairs[index - endpoints.count]
+        return translating(client, format)
+    }
 
     private static let pairs: [(Endpoint, APIFormat)] = [
         (.chatCompletions, .anthropic), (.responses, .anthropic), (.messages, .openAI),
