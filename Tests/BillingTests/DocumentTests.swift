@@ -15,7 +15,8 @@ import Testing
         shown: String
     ) throws {
         let currency = try #require(Currency(code))
-        let rounded = try #require(currency.rounded(try #require(Pico(exact))))
+        let amount = try #require(Pico(exact))
+        let rounded = try #require(currency.rounded(amount))
         #expect(rounded.decimal(in: currency) == shown)
     }
 
