@@ -101,7 +101,7 @@ let targets: [Target] = [
     ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
-    tests("Ingress", "Formats", "Schema", "EventLoop"),
+    tests("Ingress", "Formats", "Schema", "HTTPServer", "EventLoop"),
     .testTarget(
         name: "FareboxTests",
         dependencies: ["farebox", "Ingress", "Billing", "Schema"],

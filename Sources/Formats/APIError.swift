@@ -8,6 +8,12 @@ package struct APIError: Error, Hashable, Sendable {
         case permissionDenied
         case modelNotFound
         case routeNotFound
+        /// No call of this key has that identifier.
+        case callNotFound
+        /// The same call runs already: it is to be asked for again in a moment.
+        case conflict(code: String)
+        /// A well-formed request that contradicts an earlier one.
+        case unprocessable(code: String)
         case methodNotAllowed(allowed: String)
         case tooLarge
         /// The balance or a cap cannot cover the call: more of the same will not help.
@@ -43,9 +49,11 @@ package struct APIError: Error, Hashable, Sendable {
         case .invalidKey: 401
         case .insufficientQuota: 402
         case .permissionDenied: 403
-        case .modelNotFound, .routeNotFound: 404
+        case .modelNotFound, .routeNotFound, .callNotFound: 404
         case .methodNotAllowed: 405
+        case .conflict: 409
         case .tooLarge: 413
+        case .unprocessable: 422
         case .creditHeld, .rateLimited: 429
         case .internal: 500
         case .upstreamFailed: 502

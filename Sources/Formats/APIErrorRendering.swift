@@ -22,6 +22,8 @@ extension APIError {
             fields.append(("x-should-retry", "false"))
         case .creditHeld(_, let seconds), .rateLimited(_, let seconds), .unavailable(let seconds):
             fields.append(("retry-after", String(max(1, seconds))))
+        case .conflict:
+            fields.append(("retry-after", "1"))
         case .methodNotAllowed(let allowed):
             fields.append(("allow", allowed))
         case .invalidKey:
@@ -81,7 +83,7 @@ extension APIError {
     private var openAIType: String {
         switch kind {
         case .invalidRequest, .invalidKey, .permissionDenied, .modelNotFound, .routeNotFound,
-            .methodNotAllowed, .tooLarge:
+            .callNotFound, .methodNotAllowed, .tooLarge, .conflict, .unprocessable:
             "invalid_request_error"
         case .insufficientQuota: "insufficient_quota"
         case .creditHeld, .rateLimited: "rate_limit_error"
@@ -96,6 +98,8 @@ extension APIError {
         case .permissionDenied: "permission_denied"
         case .modelNotFound: "model_not_found"
         case .routeNotFound: "unknown_url"
+        case .callNotFound: "call_not_found"
+        case .conflict(let code), .unprocessable(let code): code
         case .methodNotAllowed: "method_not_allowed"
         case .tooLarge: "request_too_large"
         case .insufficientQuota: "insufficient_quota"
@@ -109,10 +113,11 @@ extension APIError {
 
     private var anthropicType: String {
         switch kind {
-        case .invalidRequest, .methodNotAllowed: "invalid_request_error"
+        case .invalidRequest, .methodNotAllowed, .unprocessable: "invalid_request_error"
+        case .conflict: "conflict_error"
         case .invalidKey: "authentication_error"
         case .permissionDenied: "permission_error"
-        case .modelNotFound, .routeNotFound: "not_found_error"
+        case .modelNotFound, .routeNotFound, .callNotFound: "not_found_error"
         case .tooLarge: "request_too_large"
         case .insufficientQuota: "billing_error"
         case .creditHeld, .rateLimited: "rate_limit_error"

@@ -35,7 +35,9 @@ struct AnswerRelay {
         let loop = loop
         let contentType = response.fields.first { $0.name == "content-type" }?.value ?? ""
         let isStream = contentType.hasPrefix("text/event-stream")
-        let drain = isStream && onDisconnect == .cancel ? .zero : limits.disconnectDrain
+        // A call that names itself will be asked for again: its answer is read to the end.
+        let isLeft = isStream && onDisconnect == .cancel && admitted.recording == nil
+        let drain = isLeft ? .zero : limits.disconnectDrain
         exchange.onClientGone {
             loop.schedule(after: drain) { response.cancel() }
         }
@@ -333,7 +335,9 @@ struct AnswerRelay {
     ///
     /// The first bytes begin its response. A client that has left is written to no more.
     private func send(_ output: [UInt8]) async {
-        guard !output.isEmpty, !exchange.isClientGone else { return }
+        guard !output.isEmpty else { return }
+        admitted.recording?.append(output)
+        guard !exchange.isClientGone else { return }
         do {
             if !exchange.hasBegun {
                 try exchange.begin(

@@ -15,6 +15,8 @@ final class Arrival {
     let endpoint: Endpoint
     let receivedAt: ContinuousClock.Instant
     let request: HTTPRequest
+    /// The trace that the client says the call belongs to.
+    let trace: TraceContext?
 
     init(
         id: RequestID,
@@ -27,9 +29,11 @@ final class Arrival {
         self.endpoint = endpoint
         self.receivedAt = receivedAt
         self.request = request
+        trace = TraceContext(request.fields)
     }
 
     var format: APIFormat { endpoint.format }
+    var query: String? { request.query }
 }
 
 /// A body that has been read, and what it says.
@@ -75,6 +79,8 @@ final class AdmittedCall {
     let caller: Caller
     let call: ParsedCall
     let routed: RoutedCall
+    /// What keeps the answer for a repeat; nil for a call without an `Idempotency-Key`.
+    var recording: CallRecording?
     /// Its hold may grow while the answer comes.
     var admission: Admission
     let event: EventID

@@ -8,25 +8,23 @@ import Schema
 
 /// The life of a call, phase by phase.
 ///
-/// accept → authenticate → parse → route → quote → admit → forward → relay → meter → settle.
+/// accept → authenticate → parse → claim → route → quote → admit → forward → relay → meter → settle.
 ///
 /// Up to `admit` a call can be refused and nothing has happened. From then on it ends in exactly
 /// one usage event, and no phase throws.
 struct CallLife {
-    let gateway: Gateway
+    let services: GatewayServices
     let arrival: Arrival
     let exchange: HTTPExchange
     let callLoop: CallLoop
 
-    private var services: GatewayServices { gateway.services }
-
     init(
-        _ gateway: Gateway,
+        _ services: GatewayServices,
         _ arrival: Arrival,
         _ exchange: HTTPExchange,
         _ callLoop: CallLoop
     ) {
-        self.gateway = gateway
+        self.services = services
         self.arrival = arrival
         self.exchange = exchange
         self.callLoop = callLoop
@@ -34,21 +32,28 @@ struct CallLife {
 
     func run() async {
         let admitted: AdmittedCall
+        var recording: CallRecording?
         do {
             try accept()
             let caller = try authenticate()
             let call = try await parse()
+            switch try await claim(call, caller) {
+            case .make(let claimed): recording = claimed
+            case .replay(let answer): return replay(answer)
+            }
             let routed = try await route(call, caller)
             let quoteRequest = quote(call, caller, routed)
             admitted = try await admit(call, caller, routed, quoteRequest)
+            admitted.recording = recording
         } catch {
+            await recording?.release()
             refuse(error)
             return
         }
         let answer = await relay(admitted, await forward(admitted))
         let usage = await meter(admitted, answer)
         await settle(admitted, usage)
-        deliver(answer, admitted, usage)
+        await deliver(answer, admitted, usage)
     }
 
     // MARK: accept
@@ -87,6 +92,30 @@ struct CallLife {
         let endpoint = arrival.endpoint
         return try await ParsedCall.reading(body) { body throws(RequestFault) in
             try CallFacts(endpoint: endpoint, body: body)
+        }
+    }
+
+    // MARK: claim
+
+    /// A call with an `Idempotency-Key` is made once.
+    private func claim(
+        _ call: ParsedCall,
+        _ caller: Caller
+    ) async throws(APIError) -> CallRecording.Claim {
+        try await CallRecording.claim(arrival, caller, call.body, services.keyed)
+    }
+
+    private func replay(_ answer: KeyedAnswer) {
+        services.metrics.replayed()
+        callLoop.log(replayed: arrival, status: answer.status)
+        do {
+            try exchange.respond(
+                status: answer.status,
+                fields: HTTPFields(answer.fields.map { ($0.name, $0.value) }),
+                body: answer.body
+            )
+        } catch {
+            // The client left before its answer, which is kept.
         }
     }
 
@@ -322,10 +351,26 @@ struct CallLife {
         callLoop.log(admitted, usage)
     }
 
-    private func deliver(_ answer: RelayedAnswer, _ admitted: AdmittedCall, _ usage: Usage) {
-        Delivery(exchange: exchange, admitted: admitted) {
+    private func deliver(
+        _ answer: RelayedAnswer,
+        _ admitted: AdmittedCall,
+        _ usage: Usage
+    ) async {
+        let delivery = Delivery(exchange: exchange, admitted: admitted) {
             services.escrow.balance(admitted.caller.account.id)
-        }.send(answer.lastBytes, charged: usage)
+        }
+        guard let recording = admitted.recording else {
+            return delivery.send(answer.lastBytes, charged: usage)
+        }
+        // Kept before the client has it, so that it finds no call running that it saw end.
+        let closing = delivery.closing(answer.lastBytes, charged: usage)
+        await recording.end(
+            status: closing.status,
+            fields: closing.fields,
+            lastBytes: closing.bytes,
+            charge: usage.charge
+        )
+        delivery.send(closing)
     }
 
     private func refuse(_ error: APIError) {

@@ -7,22 +7,30 @@ import Journal
 /// Used on its loop only.
 final class CallLoop {
     let loop: EventLoop
+    /// What the next request is decided by; replaced as a whole when the configuration is.
+    var services: GatewayServices
     let identifiers = IdentifierSource()
 
     private let client: LoopBound<CurlClient>
     private let journal: Journal
-    private let log: Log
     private var lines: [UInt8] = []
     private var endsTurn = false
 
-    init(loop: EventLoop, curl: LoopBound<CurlClient>, journal: Journal, log: Log) {
+    init(
+        _ services: GatewayServices,
+        loop: EventLoop,
+        curl: LoopBound<CurlClient>,
+        journal: Journal
+    ) {
+        self.services = services
         self.loop = loop
         client = curl
         self.journal = journal
-        self.log = log
     }
 
     var curl: CurlClient { client.value }
+
+    private var log: Log { services.log }
 
     /// The journal has been given something: it is woken at the end of the turn, so that the
     /// calls of the turn share a transaction.

@@ -12,20 +12,18 @@ struct CountTokens {
     /// The largest answer that is read.
     private static let answerBytesMax = 1 << 20
 
-    private let gateway: Gateway
+    private let services: GatewayServices
     private let arrival: Arrival
     private let exchange: HTTPExchange
     private let callLoop: CallLoop
 
-    private var services: GatewayServices { gateway.services }
-
     init(
-        _ gateway: Gateway,
+        _ services: GatewayServices,
         _ arrival: Arrival,
         _ exchange: HTTPExchange,
         _ callLoop: CallLoop
     ) {
-        self.gateway = gateway
+        self.services = services
         self.arrival = arrival
         self.exchange = exchange
         self.callLoop = callLoop

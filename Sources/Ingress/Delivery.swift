@@ -11,40 +11,70 @@ struct Delivery {
     /// The account's balance as this instance knows it after the call; nil when it does not.
     let balance: () -> Pico?
 
+    /// The end of an answer: all of it, or what is left of a stream.
+    struct Closing {
+        let status: Int
+        let fields: HTTPFields
+        let bytes: [UInt8]
+        let isStream: Bool
+    }
+
     func send(_ lastBytes: RelayedAnswer.LastBytes, charged usage: Usage) {
         guard !exchange.isClientGone else { return }
+        send(closing(lastBytes, charged: usage))
+    }
+
+    func send(_ closing: Closing) {
+        guard !exchange.isClientGone else { return }
         do {
-            switch lastBytes {
-            case .whole(let status, let upstreamFields, let body):
-                var fields = HTTPFields(upstreamFields)
-                admitted.describe(in: &fields)
-                fields.append("x-farebox-cost", text(usage.charge))
-                if let balance = balance() {
-                    fields.append("x-farebox-balance", text(balance))
-                }
-                try exchange.respond(status: status, fields: fields, body: body)
-            case .rest(let bytes):
-                if !exchange.hasBegun {
-                    try exchange.begin(status: usage.status, fields: admitted.streamFields)
-                }
-                try exchange.write(bytes)
-                try exchange.finish()
-            case .lengthStop(let relay):
-                if !exchange.hasBegun {
-                    try exchange.begin(status: usage.status, fields: admitted.streamFields)
-                }
-                try exchange.write(lengthStop(of: relay, charged: usage))
-                try exchange.finish()
-            case .refusal(let error):
-                exchange.refuse(
-                    error,
-                    admitted.arrival.format,
-                    requestID: admitted.arrival.requestID
+            guard closing.isStream else {
+                return try exchange.respond(
+                    status: closing.status,
+                    fields: closing.fields,
+                    body: closing.bytes
                 )
             }
+            if !exchange.hasBegun {
+                try exchange.begin(status: closing.status, fields: closing.fields)
+            }
+            try exchange.write(closing.bytes)
+            try exchange.finish()
         } catch {
             // The client left between the settlement and its last byte: it was served and charged.
         }
+    }
+
+    func closing(_ lastBytes: RelayedAnswer.LastBytes, charged usage: Usage) -> Closing {
+        switch lastBytes {
+        case .whole(let status, let upstreamFields, let body):
+            var fields = HTTPFields(upstreamFields)
+            admitted.describe(in: &fields)
+            fields.append("x-farebox-cost", text(usage.charge))
+            if let balance = balance() { fields.append("x-farebox-balance", text(balance)) }
+            return Closing(status: status, fields: fields, bytes: body, isStream: false)
+        case .rest(let bytes):
+            return stream(usage, bytes)
+        case .lengthStop(let relay):
+            return stream(usage, lengthStop(of: relay, charged: usage))
+        case .refusal(let error):
+            let (format, requestID) = (admitted.arrival.format, admitted.arrival.requestID)
+            let rendered = error.render(format, requestID: requestID)
+            return Closing(
+                status: rendered.status,
+                fields: HTTPFields(rendered.fields + format.requestIDFields(requestID)),
+                bytes: rendered.body,
+                isStream: false
+            )
+        }
+    }
+
+    private func stream(_ usage: Usage, _ bytes: [UInt8]) -> Closing {
+        Closing(
+            status: usage.status,
+            fields: admitted.streamFields,
+            bytes: bytes,
+            isStream: true
+        )
     }
 
     /// Where the format has no such end, the stream says that it breaks off.

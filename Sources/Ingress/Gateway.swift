@@ -7,7 +7,7 @@ import Schema
 
 /// The public face of Farebox on one event loop.
 package final class Gateway: Sendable {
-    let services: GatewayServices
+    private let loop: EventLoop
     private let callLoop: LoopBound<CallLoop>
 
     /// - Parameter curl: the loop's own client; used on the loop only.
@@ -17,11 +17,17 @@ package final class Gateway: Sendable {
         curl: LoopBound<CurlClient>,
         journal: Journal
     ) {
-        self.services = services
+        self.loop = loop
         callLoop = LoopBound(
-            CallLoop(loop: loop, curl: curl, journal: journal, log: services.log),
+            CallLoop(services, loop: loop, curl: curl, journal: journal),
             loop: loop
         )
+    }
+
+    /// Has the requests that come from now on decided by other services; those that run keep
+    /// theirs to their end.
+    package func adopt(_ services: GatewayServices) {
+        loop.execute { [callLoop] in callLoop.value.services = services }
     }
 
     /// Answers one request.
@@ -29,6 +35,7 @@ package final class Gateway: Sendable {
     /// Whatever happens, the exchange is ended when this returns.
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         let callLoop = callLoop.value
+        let services = callLoop.services
         let id: RequestID = callLoop.identifiers.next(at: services.now())
         do {
             switch try RouteTable.find(request.method, request.path) {
@@ -39,7 +46,7 @@ package final class Gateway: Sendable {
                     receivedAt: callLoop.loop.now,
                     request: request
                 )
-                await CallLife(self, arrival, exchange, callLoop).run()
+                await CallLife(services, arrival, exchange, callLoop).run()
             case .countTokens:
                 let arrival = Arrival(
                     id: id,
@@ -47,11 +54,12 @@ package final class Gateway: Sendable {
                     receivedAt: callLoop.loop.now,
                     request: request
                 )
-                await CountTokens(self, arrival, exchange, callLoop).run()
+                await CountTokens(services, arrival, exchange, callLoop).run()
             case let route:
                 try await InformationRoutes(services).answer(route, request, exchange, id)
             }
         } catch {
+            services.metrics.refused(error)
             refuse(error, request, exchange, id)
         }
     }
@@ -66,7 +74,6 @@ package final class Gateway: Sendable {
             path: request.path,
             namesAnthropicVersion: request.fields["anthropic-version"] != nil
         )
-        services.metrics.refused(error)
         exchange.refuse(error, format, requestID: "req_\(id.hexadecimal)")
     }
 }

@@ -21,6 +21,7 @@ package final class GatewayMetrics: Sendable {
         var shipped: Int64 = 0
         var parked: Int64 = 0
         var streams: Int64 = 0
+        var replays: Int64 = 0
     }
 
     fileprivate struct Refusal: Hashable {
@@ -42,6 +43,9 @@ package final class GatewayMetrics: Sendable {
         guard isStreamed else { return }
         counts.withLock { $0.streams += 1 }
     }
+
+    /// A call was answered with what an earlier one of the same `Idempotency-Key` was.
+    func replayed() { counts.withLock { $0.replays += 1 } }
 
     func settled(_ usage: Usage) {
         counts.withLock { counts in
@@ -71,6 +75,12 @@ package final class GatewayMetrics: Sendable {
         var text = PrometheusText()
         counts.writeCalls(to: &text)
         counts.writeMoney(to: &text)
+        text.single(
+            "replays_total",
+            "counter",
+            help: "Repeats of a call that were answered from its record.",
+            counts.replays
+        )
         text.single("streams_open", "gauge", help: "Streamed calls that run.", counts.streams)
         for gauge in gauges {
             text.single(gauge.name, "gauge", help: "See docs/operations.md.", gauge.value)
@@ -154,6 +164,9 @@ extension APIError {
         case .permissionDenied: "permission_denied"
         case .modelNotFound: "model_not_found"
         case .routeNotFound: "route_not_found"
+        case .callNotFound: "call_not_found"
+        case .conflict(let code): code
+        case .unprocessable(let code): code
         case .methodNotAllowed: "method_not_allowed"
         case .tooLarge: "too_large"
         case .insufficientQuota: "insufficient_quota"

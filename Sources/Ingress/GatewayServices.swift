@@ -11,7 +11,10 @@ package typealias CapReader =
     @Sendable ([CapScope], AccountID, Instant) async throws -> [CapFigures]
 
 /// What all loops of an instance share.
-package struct GatewayServices: Sendable {
+///
+/// A value that never changes: a new configuration makes another one, and calls that run keep
+/// theirs to their end.
+package final class GatewayServices: Sendable {
     package let configuration: GatewayConfiguration
     package let vocabularies: Vocabularies
     package let snapshots: SnapshotKeeper
@@ -20,6 +23,8 @@ package struct GatewayServices: Sendable {
     package let escrow: Escrow
     package let accounts: AccountFigures
     package let caps: CapReader
+    package let usage: KeyUsage
+    package let keyed: KeyedCalls
     package let readiness: InstanceReadiness
     package let metrics: GatewayMetrics
     package let log: Log
@@ -35,6 +40,8 @@ package struct GatewayServices: Sendable {
         escrow: Escrow,
         accounts: @escaping AccountFigures,
         caps: @escaping CapReader,
+        usage: KeyUsage,
+        keyed: KeyedCalls,
         readiness: InstanceReadiness,
         metrics: GatewayMetrics,
         log: Log,
@@ -48,9 +55,33 @@ package struct GatewayServices: Sendable {
         self.escrow = escrow
         self.accounts = accounts
         self.caps = caps
+        self.usage = usage
+        self.keyed = keyed
         self.readiness = readiness
         self.metrics = metrics
         self.log = log
         self.now = now
+    }
+    /// The same with another configuration.
+    package func reconfigured(
+        _ configuration: GatewayConfiguration,
+        _ vocabularies: Vocabularies
+    ) -> GatewayServices {
+        GatewayServices(
+            configuration: configuration,
+            vocabularies: vocabularies,
+            snapshots: snapshots,
+            desk: desk,
+            settlement: settlement,
+            escrow: escrow,
+            accounts: accounts,
+            caps: caps,
+            usage: usage,
+            keyed: keyed,
+            readiness: readiness,
+            metrics: metrics,
+            log: log,
+            now: now
+        )
     }
 }

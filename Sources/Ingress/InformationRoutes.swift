@@ -38,6 +38,15 @@ struct InformationRoutes {
             let (caller, format) = try caller(of: request)
             let body = try await credits(of: caller)
             send(exchange, 200, format, requestID, Array(body.utf8))
+        case .usage:
+            let (caller, format) = try caller(of: request)
+            let body = try await UsageRoutes(usage: services.usage)
+                .report(caller, query: request.query)
+            send(exchange, 200, format, requestID, Array(body.utf8))
+        case .usageOfCall(let name):
+            let (caller, format) = try caller(of: request)
+            let body = try await UsageRoutes(usage: services.usage).explanation(name, caller)
+            send(exchange, 200, format, requestID, Array(body.utf8))
         case .call, .countTokens:
             // They have lives of their own and never come here.
             throw APIError(.internal, "This route is a call.")

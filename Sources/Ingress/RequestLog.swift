@@ -18,6 +18,16 @@ extension CallLoop {
             line.add("output_tokens", usage.tokens.outputTotal)
             line.add("charge", usage.charge.description)
             line.add("latency_ms", usage.latencyMilliseconds)
+            if let trace = admitted.arrival.trace { line.add("trace_id", trace.traceID) }
+        }
+    }
+
+    /// One line for the repeat of a call, which costs nothing.
+    func log(replayed arrival: Arrival, status: Int) {
+        info("replayed") { line in
+            line.add("request_id", arrival.requestID)
+            line.add("endpoint", arrival.endpoint.rawValue)
+            line.add("status", Int64(status))
         }
     }
 
@@ -28,6 +38,7 @@ extension CallLoop {
             line.add("endpoint", arrival.endpoint.rawValue)
             line.add("status", Int64(error.status))
             line.add("reason", error.message)
+            if let trace = arrival.trace { line.add("trace_id", trace.traceID) }
         }
     }
 }

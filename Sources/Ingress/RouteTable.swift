@@ -12,6 +12,9 @@ package enum Route: Hashable, Sendable {
     case models
     case model(String)
     case credits
+    case usage
+    /// One call of the key's, by its identifier as clients see it.
+    case usageOfCall(String)
     case liveness
     case readiness
 
@@ -32,11 +35,16 @@ package enum RouteTable {
         ("POST", "/v1/messages/count_tokens", .countTokens),
         ("GET", "/v1/models", .models),
         ("GET", "/v1/credits", .credits),
+        ("GET", "/v1/usage", .usage),
         ("GET", "/healthz", .liveness),
         ("GET", "/readyz", .readiness),
     ]
 
-    private static let modelPrefix = "/v1/models/"
+    /// The paths that end in a name, with what they ask for; they take GET.
+    package static let namedRoutes: [(prefix: String, route: @Sendable (String) -> Route)] = [
+        ("/v1/models/", { .model($0) }),
+        ("/v1/usage/", { .usageOfCall($0) }),
+    ]
 
     /// Finds what a request asks for.
     ///
@@ -51,10 +59,11 @@ package enum RouteTable {
             }
             return entry.route
         }
-        if path.hasPrefix(modelPrefix), path.utf8.count > modelPrefix.utf8.count,
-            method == "GET" || method == "HEAD"
+        for entry in namedRoutes
+        where path.hasPrefix(entry.prefix) && path.utf8.count > entry.prefix.utf8.count
+            && (method == "GET" || method == "HEAD")
         {
-            return .model(String(path.dropFirst(modelPrefix.count)))
+            return entry.route(String(path.dropFirst(entry.prefix.count)))
         }
         throw APIError(.routeNotFound, "There is no route \(method) \(path) here.")
     }

@@ -10,8 +10,8 @@ struct UpstreamRequest {
 
     /// Request fields of the client that mean something to the upstream and nothing to Farebox.
     private static let forwardedFields = [
-        "anthropic-version", "anthropic-beta", "openai-beta", "accept", "traceparent",
-        "tracestate", "x-claude-code-session-id",
+        "anthropic-version", "anthropic-beta", "openai-beta", "accept",
+        "x-claude-code-session-id",
     ]
 
     init(_ admitted: AdmittedCall, limits: GatewayLimits) {
@@ -83,6 +83,10 @@ struct UpstreamRequest {
             case .openAI: fields.append(("authorization", "Bearer \(apiKey.exposed)"))
             case .anthropic: fields.append(("x-api-key", apiKey.exposed))
             }
+        }
+        if let trace = arrival.trace {
+            fields.append(("traceparent", trace.parent))
+            if let state = trace.state { fields.append(("tracestate", state)) }
         }
         if let translated { return fields + translated.fields }
         for name in forwardedFields {

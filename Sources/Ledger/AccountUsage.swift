@@ -50,14 +50,15 @@ extension EventStore {
     /// Sums up an account's usage with `from` ≤ settled < `to`.
     ///
     /// On the basis of the projection it reads what is beyond the projection from the events, of
-    /// one snapshot, so that both bases always give the same.
+    /// one snapshot, so that both bases always give the same. Gives up at the time limit.
     package func usageReport(
         _ account: AccountID,
         from: Instant? = nil,
         to: Instant? = nil,
         by dimensions: [UsageDimension],
         key: KeyID? = nil,
-        basis: UsageReportQuery.Basis = .projection
+        basis: UsageReportQuery.Basis = .projection,
+        timeLimit: Duration? = nil
     ) async throws(LedgerError) -> AccountUsage {
         let query = UsageReportQuery(account: account, from: from, to: to, key: key, basis: basis)
             .sql(by: dimensions)
@@ -66,6 +67,7 @@ extension EventStore {
             // a new partition say.
             try session.transaction { session in
                 try session.script("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+                if let timeLimit { try session.limitStatements(to: timeLimit) }
                 return try session.execute(query).map { row in
                     AccountUsage.Row(
                         group: try row.get("groups", as: [String].self),

@@ -27,20 +27,27 @@ extension EventStore {
 
     /// The usage event of a request; nil when there is none yet.
     ///
-    /// Without an account it looks into every stream, which takes as long as there are events.
+    /// No index leads to it, but the identifier tells when its call began, and no event of it is
+    /// older. Without an account it looks into every stream. Gives up at the time limit.
     package func usage(
         of request: RequestID,
-        account: AccountID? = nil
+        account: AccountID? = nil,
+        timeLimit: Duration? = nil
     ) async throws(LedgerError) -> RecordedEvent? {
         let scope: SQL = account.map { "account_id = \($0) AND" } ?? ""
+        let begin = request.madeAt ?? Instant(microseconds: 0)
         return try await database.ledgerRead { session in
-            let rows = try session.execute(
-                """
-                SELECT \(EventRow.columns) FROM events
-                WHERE \(scope) request_id = \(request) ORDER BY version LIMIT 1
-                """
-            )
-            return try rows.first.map { try EventRow($0).recorded }
+            try session.transaction { session in
+                if let timeLimit { try session.limitStatements(to: timeLimit) }
+                let rows = try session.execute(
+                    """
+                    SELECT \(EventRow.columns) FROM events
+                    WHERE \(scope) request_id = \(request) AND occurred_at >= \(begin)
+                    ORDER BY version LIMIT 1
+                    """
+                )
+                return try rows.first.map { try EventRow($0).recorded }
+            }
         }
     }
 }

@@ -46,6 +46,14 @@ extension Database {
 private let repetitionsMax = 6
 
 extension Session {
+    /// Has every statement of the transaction given up after so long.
+    ///
+    /// For statements that only read: no limit belongs around a commit of money.
+    func limitStatements(to limit: Duration) throws(PostgresError) {
+        let milliseconds = limit / .milliseconds(1)
+        try script("SET LOCAL statement_timeout = \(Int64(milliseconds))")
+    }
+
     /// Has every row of the transaction found by its key.
     ///
     /// Left to its estimates, the planner now and then scans a whole table to hash it, which a

@@ -28,5 +28,6 @@ package enum RequiredMigrations {
         "0024_audit_trail",
         "0025_admin_tokens",
         "0026_plans",
+        "0027_keyed_calls",
     ]
 }

@@ -26,6 +26,12 @@ package struct Identifier<Entity>: Hashable, Comparable, Sendable {
         return Self(at: instant, random: (generator.next(), generator.next()))
     }
 
+    /// When it was made, to the millisecond; nil for one that is no UUIDv7.
+    package var madeAt: Instant? {
+        guard high & 0xf000 == 0x7000 else { return nil }
+        return Instant(microseconds: Int64(high >> 16) * 1_000)
+    }
+
     package static func < (left: Self, right: Self) -> Bool {
         (left.high, left.low) < (right.high, right.low)
     }

@@ -36,6 +36,7 @@ def storm(url, key, body, path="/v1/chat/completions"):
 
 @pytest.mark.parametrize("calls", [37, 500])
 def test_a_balance_worth_k_calls_serves_exactly_k(fresh, demo, calls):
+    """However many come at once (litellm 34732, 40095, 26672)."""
     fresh.configure_demo(demo.url, policy={"shortCredit": "refuse"})
     # The prompt is free and the cap is used whole, so a hold is what the call costs.
     price = decimal.Decimal("10") / 1_000_000

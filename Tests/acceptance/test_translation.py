@@ -157,6 +157,7 @@ def test_what_cannot_be_carried_is_refused_and_free(gateway, upstream):
 
 
 def test_an_upstreams_refusal_is_told_in_the_clients_format(gateway, upstream):
+    """Clients of other gateways wait for ever (langwatch 6184)."""
     upstream.script = whole(
         {"error": {"message": "Too long.", "type": "invalid_request_error", "param": None,
                    "code": None}}, status=400)

@@ -19,45 +19,19 @@ enum ExplainCommand {
         guard let request = RequestID(text.hasPrefix("req_") ? String(text.dropFirst(4)) : text)
         else { throw UsageError("REQUEST_ID looks like req_ and 32 hexadecimal digits") }
         return try await CommandDatabase.with(invocation) { database in
-            guard let recorded = try await EventStore(database).usage(of: request),
-                case .usage(let usage) = recorded.event.body
-            else { throw CommandFailure("there is no usage event of \(text)") }
-            guard let edition = try await PriceBook(database).edition(usage.priceVersion),
-                let terms = edition.terms(for: usage.model)
-            else {
-                throw CommandFailure(
-                    "price version \(usage.priceVersion), by which the call was charged, has no"
-                        + " price of \(usage.model)"
-                )
-            }
-            let requests: Int64 = usage.source == .none ? 0 : 1
-            let charge = Charge(
-                tokens: usage.tokens,
-                webSearches: usage.webSearches,
-                requests: requests,
-                serviceTier: usage.serviceTier,
-                terms: terms,
-                hold: usage.hold
-            )
-            guard charge.charge == usage.charge else {
-                throw CommandFailure(
-                    "the event says \(usage.charge), its prices say \(charge.charge): run"
-                        + " farebox ledger verify"
-                )
+            guard let explained = try await CallExplanation.read(request, in: database) else {
+                throw CommandFailure("there is no usage event of \(text)")
             }
             return CommandResult(
-                text: page(usage, recorded, charge, terms.currency),
-                json: node(usage, recorded, charge, terms.currency)
+                text: page(explained),
+                json: explained.node
             )
         }
     }
 
-    private static func page(
-        _ usage: Usage,
-        _ recorded: RecordedEvent,
-        _ charge: Charge,
-        _ currency: Currency
-    ) -> String {
+    private static func page(_ explained: CallExplanation) -> String {
+        let (usage, recorded) = (explained.usage, explained.recorded)
+        let currency = explained.currency
         var table = Table(
             .left("CLASS"),
             .right("QUANTITY"),
@@ -65,9 +39,9 @@ enum ExplainCommand {
             .right("AMOUNT"),
             .left("BASIS")
         )
-        for line in charge.lines {
+        for line in explained.charge.lines {
             table.rows.append([
-                name(line.item), String(line.quantity),
+                line.name, String(line.quantity),
                 Pico(line.price.units * 1_000_000).description,
                 line.amount.decimal(fractionDigitsMin: currency.exponent), line.basis.rawValue,
             ])
@@ -83,34 +57,5 @@ enum ExplainCommand {
             excess \(currency.text(recorded.excess))
             on the balance: \(currency.text(recorded.amount)), version \(recorded.version)
             """
-    }
-
-    private static func node(
-        _ usage: Usage,
-        _ recorded: RecordedEvent,
-        _ charge: Charge,
-        _ currency: Currency
-    ) -> JSONNode {
-        let terms = charge.lines.map { line in
-            JSONNode.object([
-                ("class", .text(name(line.item))), ("tokens", .integer(line.quantity)),
-                ("price", .text(line.price.description)), ("amount", .money(line.amount, currency)),
-            ])
-        }
-        return .object([
-            ("request_id", .text("req_\(usage.request.hexadecimal)")),
-            ("model", .text(usage.model)), ("upstream", .text(usage.upstream)),
-            ("usage_source", .text(usage.source.rawValue)),
-            ("price_version", .integer(usage.priceVersion.number)), ("terms", .array(terms)),
-            ("charge", .money(usage.charge, currency)), ("hold", .money(usage.hold, currency)),
-            ("excess", .money(recorded.excess, currency)),
-        ])
-    }
-
-    private static func name(_ item: Charge.Line.Item) -> String {
-        switch item {
-        case .tokens(let tokenClass): tokenClass.rawValue
-        case .fee(let kind): "\(kind.rawValue) fee"
-        }
     }
 }

@@ -49,7 +49,7 @@ enum UsageCommand {
             let text =
                 invocation.has("--csv")
                 ? csv(usage, account.currency) : table(usage, account.currency)
-            return CommandResult(text: text, json: node(usage, account.currency))
+            return CommandResult(text: text, json: usage.node(account.currency))
         }
     }
 
@@ -87,38 +87,5 @@ enum UsageCommand {
         return "\""
             + cell.split(separator: "\"", omittingEmptySubsequences: false)
             .joined(separator: "\"\"") + "\""
-    }
-
-    private static func node(_ usage: AccountUsage, _ currency: Currency) -> JSONNode {
-        let rows = usage.rows.map { row in
-            let groups = zip(usage.dimensions, row.group).map { dimension, value in
-                (dimension.rawValue, JSONNode.text(value))
-            }
-            return JSONNode.object(groups + sums(row.sums, currency))
-        }
-        return .object([
-            ("from", .optional(usage.from?.description)), ("to", .optional(usage.to?.description)),
-            ("rows", .array(rows)), ("total", .object(sums(usage.total, currency))),
-        ])
-    }
-
-    private static func sums(_ sums: UsageSums, _ currency: Currency) -> [(String, JSONNode)] {
-        [
-            ("calls", .integer(sums.calls)), ("failures", .integer(sums.failures)),
-            ("input_tokens", .integer(sums.inputTokens)),
-            ("cache_read_tokens", .integer(sums.cacheReadTokens)),
-            ("cache_write_tokens", .integer(sums.cacheWriteTokens)),
-            ("output_tokens", .integer(sums.outputTokens)), ("cost", .money(sums.cost, currency)),
-            ("latency_ms", latencies(sums.latencies)),
-        ]
-    }
-
-    /// Percentiles, each at most a sixteenth off.
-    private static func latencies(_ sketch: LatencySketch) -> JSONNode {
-        .object(
-            [("p50", 50), ("p95", 95), ("p99", 99)].map { name, percent in
-                (name, sketch.percentile(percent).map(JSONNode.integer) ?? .null)
-            }
-        )
     }
 }

@@ -11,6 +11,7 @@ struct AdminFace: Sendable {
     let journal: Journal
     let escrow: Escrow
     let settlement: Settlement
+    let keyedCalls: KeyedCalls
     let sealing: SealRunner
     let loops: [EventLoop]
     let projections: ProjectionsRunner
@@ -40,10 +41,12 @@ struct AdminFace: Sendable {
         return [
             ("ready", readiness.reasons.isEmpty ? 1 : 0),
             ("running_calls", Int64(totals.holdCount)),
+            ("held_pico", Int64(clamping: totals.held.units)),
             ("journal_open", Int64(depth.openCount)),
             ("journal_unshipped", Int64(depth.unshippedCount)),
             ("journal_bytes", Int64(depth.fileBytes)),
             ("settlements_late", Int64(settlement.lateCount)),
+            ("keyed_calls_late", Int64(keyedCalls.lateCount)),
             ("loop_turn_microseconds_max", lag.components.attoseconds / 1_000_000_000_000),
         ] + sealing.gauges
     }

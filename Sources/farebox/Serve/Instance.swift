@@ -23,7 +23,10 @@ struct Instance: Sendable {
     let servers: [HTTPServer]
     let admin: HTTPServer
     private let database: Database
+    private let questions: KeyQuestions
+    private let keyedCalls: KeyedCallsRunner
     private let listen: PortReservation
+    private let reloading: Reload
 
     init(_ options: ServeOptions) async throws {
         let log = options.log
@@ -36,12 +39,18 @@ struct Instance: Sendable {
         )
         let databaseConfiguration = try Self.databaseConfiguration(options.databaseURL)
         database = Database(databaseConfiguration)
+        questions = KeyQuestions(databaseConfiguration)
         try await Migrator.verify(required: RequiredMigrations.names, in: database)
         try await Self.warnOfOwnership(database, log)
         try await Self.importPrices(options.pricesPath, database, log)
 
         let journal = try await Journal.open(JournalConfiguration(path: options.journalPath))
 
+        keyedCalls = KeyedCallsRunner(
+            databaseConfiguration,
+            instance: InstanceID(high: journal.instance.high, low: journal.instance.low),
+            log: log
+        )
         readiness = InstanceReadiness()
         let metrics = GatewayMetrics()
         let escrow = Escrow(settings: EscrowSettings(options.configuration))
@@ -93,13 +102,29 @@ struct Instance: Sendable {
             escrow: escrow,
             accounts: { try await Accounts(database).show($0).head },
             caps: { try await SpendCaps(database).figures($0, of: $1, at: $2) },
+            usage: questions.usage,
+            keyed: keyedCalls.calls,
             readiness: readiness,
             metrics: metrics,
             log: log,
             now: now
         )
         listen = try PortReservation(options.listen)
-        servers = Self.servers(options, listen, loops, gatewayServices, journal)
+        let gateways = loops.members.map { member in
+            Gateway(
+                services: gatewayServices,
+                loop: member.loop,
+                curl: member.curl,
+                journal: journal
+            )
+        }
+        servers = Self.servers(options, listen, loops, gateways)
+        reloading = Reload(
+            initial: options,
+            services: gatewayServices,
+            gateways: gateways,
+            importPrices: { try await Self.importPrices($0, database, log) }
+        )
         let sealing = SealRunner(
             sealer: Sealer(database),
             interval: options.configuration.sealInterval,
@@ -111,6 +136,7 @@ struct Instance: Sendable {
             journal: journal,
             escrow: escrow,
             settlement: settlement,
+            keyedCalls: keyedCalls.calls,
             sealing: sealing,
             loops: loops.members.map(\.loop),
             projections: projections
@@ -156,13 +182,21 @@ struct Instance: Sendable {
                     log: log,
                     now: now
                 ),
+                keyedCalls,
                 admin,
             ] + servers
         )
     }
 
+    /// Puts another configuration in force, as a whole or not at all.
+    func reload(_ options: ServeOptions) async throws {
+        try await reloading.adopt(options)
+    }
+
     /// Closes what no service owns; after the group has stopped.
     func close() async {
+        await questions.close()
+        await keyedCalls.close()
         await database.close()
     }
 
@@ -233,20 +267,13 @@ struct Instance: Sendable {
         _ options: ServeOptions,
         _ listen: PortReservation,
         _ loops: LoopsRunner,
-        _ services: GatewayServices,
-        _ journal: Journal
+        _ gateways: [Gateway]
     ) -> [HTTPServer] {
         var limits = HTTPLimits()
         limits.connectionsMax = options.configuration.gateway.limits.connectionsMax
         limits.bodyBytesMax = options.configuration.gateway.limits.bodyBytesMax
-        return loops.members.map { member in
-            let gateway = Gateway(
-                services: services,
-                loop: member.loop,
-                curl: member.curl,
-                journal: journal
-            )
-            return HTTPServer(
+        return zip(loops.members, gateways).map { member, gateway in
+            HTTPServer(
                 loop: member.loop,
                 address: listen.address,
                 reusePort: true,

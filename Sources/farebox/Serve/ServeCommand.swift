@@ -23,7 +23,7 @@ enum ServeCommand {
 
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
         guard let signals = invocation.signals else { throw UsageError("serve needs signals") }
-        let options = try ServeOptions(invocation, Settings.current)
+        var options = try ServeOptions(invocation, Settings.current)
         let log = options.log
         let instance = try await Instance(options)
         try await instance.services.start(orStopWithin: .seconds(10))
@@ -37,7 +37,7 @@ enum ServeCommand {
         let loop = instance.loops.members[0].loop
         for await signal in try await signals.signals(on: loop) {
             if signal == .hangUp {
-                log.warning("SIGHUP: this version reads its configuration at start only")
+                options = await reloaded(invocation, options, instance)
                 continue
             }
             break
@@ -54,5 +54,24 @@ enum ServeCommand {
         }
         log.info("stopped")
         return .silent
+    }
+    /// Reads the configuration again and puts it in force; one that cannot be changes nothing.
+    private static func reloaded(
+        _ invocation: Invocation,
+        _ options: ServeOptions,
+        _ instance: Instance
+    ) async -> ServeOptions {
+        do {
+            let fresh = try ServeOptions(invocation, Settings.current)
+            try await instance.reload(fresh)
+            options.log.info("reloaded", ["configuration": .text(fresh.configurationPath)])
+            return fresh
+        } catch {
+            options.log.error(
+                "the configuration was not reloaded: the one before stays in force",
+                ["error": .text("\(error)")]
+            )
+            return options
+        }
     }
 }

@@ -13,6 +13,8 @@ struct ServeOptions: Sendable {
     let adminListen: SocketAddress
     let loopCount: Int
     let configuration: ConfigurationFile
+    /// The file that it was read from.
+    let configurationPath: String
     /// The price file to import, beside the configuration that names it.
     let pricesPath: String?
     let journalPath: String
@@ -33,6 +35,7 @@ struct ServeOptions: Sendable {
             throw UsageError("--role has only \"all\" in this version")
         }
         configuration = try ConfigurationFile.read(path: path, environment: settings.environment)
+        configurationPath = path
         pricesPath = configuration.prices.map { prices in
             URL(filePath: prices, relativeTo: URL(filePath: path).deletingLastPathComponent())
                 .path()
