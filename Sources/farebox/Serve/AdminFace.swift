@@ -3,6 +3,7 @@ import HTTPServer
 import Ingress
 import Journal
 import Ledger
+import Schema
 
 /// The admin listener: metrics and health, for machines that watch.
 struct AdminFace: Sendable {
