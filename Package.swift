@@ -101,7 +101,13 @@ let targets: [Target] = [
     ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
-    tests("Ingress", "Formats", "Schema", "HTTPServer", "EventLoop"),
+    .testTarget(
+        name: "IngressTests",
+        dependencies: [
+            "Ingress", "Formats", "Schema", "HTTPServer", "EventLoop", "Journal", "Ledger",
+            "LedgerModel",
+        ]
+    ),
     .testTarget(
         name: "FareboxTests",
         dependencies: ["farebox", "Ingress", "Billing", "Schema"],

@@ -16,6 +16,8 @@ extension World {
 
     /// No instance believes in more than the database has set aside for it.
     private func checkBooks(_ process: Process) {
+        // Until it is reclaimed, a database that lost its tail may know less of a lease.
+        if database.incarnation != .sole { return }
         for index in accounts.indices {
             guard let figures = process.books[index]?.leaseFigures else { continue }
             if figures.available < .zero { fail("process \(process.id): more held than leased") }
@@ -50,7 +52,11 @@ extension World {
 
     /// A lease of an earlier epoch is closed only when every charge of it is in the ledger.
     func checkShipped(before identity: InstanceIdentity, _ process: Process) {
-        guard !copiedDisks.contains(process.disk) else { return }
+        // A request that the database refuses closes nothing; and when it is another one, what it
+        // has lost is offered again only by what it has taken as shipped.
+        guard !copiedDisks.contains(process.disk), identity.incarnation == database.incarnation,
+            database.incarnation == .sole
+        else { return }
         for call in calls
         where call.disk == process.disk && call.isEnded && !call.isAppended && !call.isForgiven {
             guard let lease = call.hold.lease,
@@ -127,6 +133,14 @@ extension World {
                 fail("I9: nothing has happened for 11 s, and \(escrowed) is still set aside")
             }
         }
+    }
+
+    /// I9: what the dead had is free again, when anybody lives to release it.
+    func checkReleased(_ index: Int) {
+        let isWatched = hosts.contains { $0.process.map { processes[$0].isServing } ?? false }
+        guard plan.releasesSoon, isWatched, !database.isLearning else { return }
+        let lost = orphaned(index)
+        if lost > .zero { fail("I9: \(lost) of instances that are dead is still set aside") }
     }
 
     /// What open leases have that no process speaks for.

@@ -11,6 +11,7 @@ enum Mutation: String, CaseIterable {
     case neverSweeps = "never-sweeps"
     case neverTellsShipped = "never-tells-shipped"
     case closesBeforeShipping = "closes-before-shipping"
+    case marksAfterReoffer = "marks-after-reoffer"
     case outlivesItsSuccessor = "outlives-its-successor"
 
     // Of the database: a rule is broken in what it keeps or says.
@@ -21,5 +22,6 @@ enum Mutation: String, CaseIterable {
     case grantsWhatIsEscrowed = "grants-what-is-escrowed"
     case grantsRepeats = "grants-repeats"
     case understatesBalance = "understates-balance"
+    case releasesEarly = "releases-early"
     case acceptsCopies = "accepts-copies"
 }

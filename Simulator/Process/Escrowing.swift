@@ -25,7 +25,7 @@ extension World {
             case .acquire(let request): send(.acquire(request), from: process)
             case .giveBack(let request): send(.giveBack(request), from: process)
             case .recall: recall(index, askedBy: process)
-            case .reclaim: fail("a lease was reclaimed though no database was promoted")
+            case .reclaim(let request): send(.reclaim(request), from: process)
             case .resume(let waiter, let result): resume(process, waiter, result)
             }
         }
@@ -89,7 +89,8 @@ extension World {
 
     func heartbeat(_ process: Process) {
         guard let tenure = process.tenure, tenure.phase != .superseded else { return }
-        send(.heartbeat(sentAt: process.clock(now)), from: process)
+        let request = HeartbeatRequest(tenure.identity, releasesKnown: process.releasesKnown)
+        send(.heartbeat(request, sentAt: process.clock(now)), from: process)
     }
 
     func tookHeartbeat(
@@ -100,8 +101,14 @@ extension World {
         guard process.tenure?.phase != .superseded else { return }
         var pause = plan.settings.heartbeatInterval
         switch result {
-        case .success(.released), .success(.failedOver):
-            fail("a heartbeat was told what this database never says")
+        case .success(.released(let count)):
+            process.heartbeatFailures = 0
+            process.releasesKnown = count
+            process.tenure?.renew(until: sentAt + plan.settings.validity, now: process.clock(now))
+            process.tenure?.lapses += 1
+        case .success(.failedOver):
+            note("process \(process.id): the database is another one")
+            return reoffer(process)
         case .success(.current):
             process.heartbeatFailures = 0
             process.tenure?.renew(until: sentAt + plan.settings.validity, now: process.clock(now))

@@ -34,9 +34,13 @@ final class Process {
     var waits: [UInt64: Wait] = [:]
     var waiterLast: UInt64 = 0
     var heartbeatFailures = 0
+    var releasesKnown: Int64 = 0
+    /// Everything is being offered again: no batch is shipped meanwhile.
+    var isReoffering = false
 
     // Registration.
     var freshNonce = Nonce(high: 0, low: 0)
+    var epochKnown: Int64 = 0
     var candidates: [Nonce?] = []
     var registerToken = 0
     /// When its last request to register was sent, by its own clock.

@@ -6,7 +6,7 @@ import Schema
 /// The way of a settled event to the ledger, as `Shipper` leads it.
 extension World {
     func ship(_ process: Process) {
-        guard !process.isShipping else { return }
+        guard !process.isShipping, !process.isReoffering else { return }
         let entries = disks[process.disk].unshipped(limit: Shipment.eventsMax)
         guard !entries.isEmpty else { return lookShipped(process) }
         do {

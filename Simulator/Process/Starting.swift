@@ -24,7 +24,9 @@ extension World {
         // The shipper needs no identity: what was settled is shipped whoever owns the leases.
         schedule(.ship, on: process, within: .milliseconds(50))
         process.freshNonce = Nonce(high: dice.word(), low: dice.word())
-        process.candidates = disks[disk].registrations.registration.expectedNonces.map { nonce in
+        let known = disks[disk].registrations.registration
+        process.epochKnown = known.epoch ?? 0
+        process.candidates = known.expectedNonces.map { nonce in
             nonce.map { Nonce(high: $0.high, low: $0.low) }
         }
         disks[disk].registrations.add(process.freshNonce.inJournal)
@@ -37,7 +39,8 @@ extension World {
             process.phase = .refused
             hosts[process.host].isRefused = true
             // Its calls without an end are for a person to look at.
-            for call in calls where call.disk == process.disk && !call.isEnded {
+            for call in calls
+            where call.disk == process.disk && (!call.isEnded || plan.failsOver) {
                 call.isForgiven = true
             }
             return schedule(.lookDrained, on: process, within: .seconds(1))
@@ -79,6 +82,7 @@ extension World {
         schedule(.sweep, on: process, within: Moment(plan.settings.sweepInterval))
         schedule(.heartbeat, on: process, within: Moment(plan.settings.heartbeatInterval))
         schedule(.retryLate, on: process, within: .milliseconds(500))
+        schedule(.closeLost, on: process, within: Moment(plan.settings.lostLeaseInterval))
         if mutation == .closesBeforeShipping {
             schedule(.closeEarlier, on: process, within: .milliseconds(1))
         }
@@ -109,6 +113,9 @@ extension World {
             note("process \(process.id): serves, closed \(count) leases of earlier epochs")
             process.phase = .serving
             disturbedAt = now
+        case .failure(let error) where error.code == .failedOver:
+            // The next heartbeat finds out too, and rejoins.
+            schedule(.closeEarlier, on: process, within: Moment(plan.settings.backoffMin))
         case .failure(let error):
             note("process \(process.id): cannot start: \(error.code)")
             crash(process.host)

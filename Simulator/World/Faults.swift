@@ -21,6 +21,10 @@ extension World {
             }
         case .destroyJournal(let host): destroyJournal(host)
         case .copyJournal(let host): copyJournal(host)
+        case .lagStandby:
+            note("the standby falls behind")
+            standby = database
+        case .failOver: failOver()
         case .stepClock(let host, let step):
             note("\(host.map { "host \($0)" } ?? "the server"): the clock steps by \(step) µs")
             if let host { hosts[host].wallOffset += step } else { databaseClockOffset += step }
@@ -89,11 +93,12 @@ extension World {
             }
         }
         for index in accounts.indices { database.setSuspended(false, accounts[index]) }
-        agenda.add(.probe, at: max(now, pausedUntil) + Self.restTime)
+        agenda.add(.probe, at: max(now, pausedUntil) + restTime)
     }
 
-    /// Until everything that ran has ended, and idle credit has been given back.
-    private static let restTime: Moment = .seconds(18)
+    /// Until everything that ran has ended, idle credit has been given back, and what the dead
+    /// had has been released.
+    private var restTime: Moment { plan.failsOver ? .seconds(32) : .seconds(18) }
 
     /// When the last stopped process goes on.
     var pausedUntil: Moment {
@@ -109,6 +114,8 @@ extension World {
             guard let head = database.accounts[account]?.head else { continue }
             let all = head.balance + head.creditLimit - head.reserved - orphaned(index)
             note("account \(index): \(all) must be there for the asking")
+            checkReleased(index)
+            if database.isLearning { continue }
             guard all > .zero, head.overdrawn == .zero else { continue }
             for host in hosts.indices {
                 guard let id = hosts[host].process, processes[id].isServing else { continue }

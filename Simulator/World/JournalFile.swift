@@ -79,6 +79,9 @@ struct JournalFile {
         Array(settled[shippedCount...].prefix(limit))
     }
 
+    /// What a database that lost its tail is offered again.
+    var shipped: [JournalEntry] { Array(settled[..<shippedCount]) }
+
     /// Entries are shipped in order, so that those of a batch follow the shipped ones.
     mutating func markShipped(_ entries: [JournalEntry]) {
         guard let last = entries.last?.sequence else { return }

@@ -47,16 +47,25 @@ extension World {
         switch message.body {
         case .register(let expected):
             return .registered(register(process, expected))
-        case .heartbeat:
-            guard let identity = process.tenure?.identity else {
-                return failure(of: message, .unavailable)
-            }
-            return .heartbeat(.success(database.heartbeat(identity)))
+        case .heartbeat(let request, _):
+            return .heartbeat(.success(database.heartbeat(request)))
         case .acquire(let request):
             return .acquired(acquire(request))
         case .giveBack(let request):
             return .gaveBack(
                 attempt { database throws(LedgerError) in try database.giveBack(request) }
+            )
+        case .reclaim(let request):
+            return .reclaimed(
+                attempt { database throws(LedgerError) in try database.reclaim(request) }
+            )
+        case .closeLost:
+            return .closed(closeLost())
+        case .reoffer(let shipment):
+            return .appended(append(shipment))
+        case .rejoin(let request, _):
+            return .registered(
+                attempt { database throws(LedgerError) in try database.rejoin(request) }
             )
         case .closeEarlier:
             guard let identity = process.tenure?.identity else {
@@ -90,8 +99,10 @@ extension World {
         case .heartbeat: return .heartbeat(.failure(error))
         case .acquire: return .acquired(.failure(error))
         case .giveBack: return .gaveBack(.failure(error))
-        case .closeEarlier: return .closed(.failure(error))
-        case .append: return .appended(.failure(error))
+        case .reclaim: return .reclaimed(.failure(error))
+        case .rejoin: return .registered(.failure(error))
+        case .closeEarlier, .closeLost: return .closed(.failure(error))
+        case .append, .reoffer: return .appended(.failure(error))
         }
     }
 
@@ -126,7 +137,7 @@ extension World {
         case (.register, .registered(let result)):
             guard process.registerToken == message.token, process.tenure == nil else { return }
             registered(process, result)
-        case (.heartbeat(let sentAt), .heartbeat(let result)):
+        case (.heartbeat(_, let sentAt), .heartbeat(let result)):
             tookHeartbeat(process, result, sentAt: sentAt)
         case (.acquire(let request), .acquired(let result)):
             noteRejection(result, process)
@@ -134,6 +145,13 @@ extension World {
         case (.giveBack(let request), .gaveBack(let result)):
             noteRejection(result, process)
             drive(process, request.account) { $0.completed(request, result, now: $1, tenure: $2) }
+        case (.reclaim(let request), .reclaimed(let result)):
+            noteRejection(result, process)
+            drive(process, request.account) { $0.completed(request, result, now: $1, tenure: $2) }
+        case (.reoffer, .appended(let result)):
+            reoffered(process, result)
+        case (.rejoin(_, let sentAt), .registered(let result)):
+            rejoined(process, result, sentAt: sentAt)
         case (.closeEarlier, .closed(let result)):
             if process.closeToken == message.token { closedEarlier(process, result) }
         case (.append(let shipment), .appended(let result)):
@@ -157,6 +175,7 @@ extension Reply {
         case .heartbeat(let result): of(result)
         case .acquired(let result): of(result)
         case .gaveBack(let result): of(result)
+        case .reclaimed(let result): of(result)
         case .closed(let result): of(result)
         case .appended(let result): of(result)
         }
@@ -171,6 +190,8 @@ extension Reply {
             return "granted \(reply.granted)" + reply.head.words(isClosed: reply.isLeaseClosed)
         case .gaveBack(.success(let reply)):
             return "returned \(reply.returned)" + reply.head.words(isClosed: reply.isLeaseClosed)
+        case .reclaimed(.success(let reply)):
+            return "left \(reply.remaining)" + reply.head.words(isClosed: reply.isLeaseClosed)
         case .closed(.success(let count)): return "closed \(count)"
         case .appended(.success(let outcomes)): return "\(outcomes)"
         default: return "?"
@@ -201,7 +222,13 @@ extension Message {
             case .giveBack(let request):
                 "\(request.closes ? "close" : "give back") #\(request.opSequence) \(request.amount)"
                     + " on \(request.lease.low % 10_000) of account \(request.account.low)"
+            case .reclaim(let request):
+                "reclaim #\(request.opSequence) \(request.remaining)"
+                    + " on \(request.lease.low % 10_000) of account \(request.account.low)"
             case .closeEarlier: "close earlier epochs"
+            case .closeLost: "close lost leases"
+            case .reoffer(let shipment): "reoffer \(shipment.events.count)"
+            case .rejoin: "rejoin"
             case .append(let shipment): "append \(shipment.events.count)"
             }
         return "process \(process): \(what)\(isDouble ? " (double)" : "")"

@@ -20,6 +20,8 @@ struct Plan {
     var copiedJournals: Int
     var clockSteps: Int
     var restarts: Int
+    /// A standby takes over that lacks the last commits.
+    var failsOver: Bool
     var grants: Int
     var forcedMoves: Int
     var suspensions: Int
@@ -35,6 +37,7 @@ struct Plan {
             settings.validity = .seconds(4)
             settings.callDeadline = .seconds(3)
             settings.margin = .seconds(2)
+            settings.lostLeaseInterval = .seconds(3)
         }
         drifts = []
         for _ in 0..<hostCount { drifts.append(Int64(dice.number(-20...20)) * 1_000) }
@@ -50,14 +53,20 @@ struct Plan {
         copiedJournals = some(6, 1)
         clockSteps = some(20, 3)
         restarts = some(30, 2)
+        failsOver = dice.chance(12)
         grants = some(40, 3)
         forcedMoves = some(15, 2)
         suspensions = some(10, 1)
     }
 
     /// Whether a charge may come that neither its lease nor the free balance has room for.
-    var mayExceed: Bool { forcedMoves + destroyedJournals + copiedJournals + pauses > 0 }
+    var mayExceed: Bool {
+        forcedMoves + destroyedJournals + copiedJournals + pauses > 0 || failsOver
+    }
 
     /// Whether every request is answered, by a database that is there.
-    var isAnswered: Bool { !losesMessages && outages == 0 }
+    var isAnswered: Bool { !losesMessages && outages == 0 && !failsOver }
+
+    /// Whether what instances have lost is released while the simulation runs.
+    var releasesSoon: Bool { settings.releaseAfter < .seconds(60) }
 }

@@ -20,9 +20,22 @@ extension World {
         some(plan.copiedJournals) { .fault(.copyJournal(host())) }
         some(plan.clockSteps) {
             let step = Int64(dice.number(-7_200...7_200)) * 1_000_000
-            return .fault(.stepClock(dice.chance(50) ? nil : host(), step))
+            // A server that is set forward by more than silence may last takes the living for lost:
+            // what that costs is the operator's, and no rule says how much.
+            let isServer = dice.chance(50) && !plan.releasesSoon
+            // Three of these, and their mending, are less than the default silence.
+            return .fault(
+                isServer
+                    ? .stepClock(nil, min(max(step, -400_000_000), 400_000_000))
+                    : .stepClock(host(), step)
+            )
         }
         some(plan.restarts) { .stop(host()) }
+        if plan.failsOver {
+            let lag = after(plan.activeTime * 2 / 3)
+            agenda.add(.fault(.lagStandby), at: lag)
+            agenda.add(.fault(.failOver), at: lag + dice.delay(upTo: .seconds(2)))
+        }
         scheduleCredit()
         agenda.add(.heal, at: plan.activeTime)
     }
@@ -94,7 +107,9 @@ extension World {
         case .marked: marked(process)
         case .shipNext: shipNext(process)
         case .retryLate: retryLate(process)
-        case .closeEarlier: send(.closeEarlier, from: process)
+        case .closeEarlier: process.closeToken = send(.closeEarlier, from: process)
+        case .closeLost: closeLost(process)
+        case .reoffer: reoffer(process)
         case .lookDrained: lookDrained(process)
         case .reply(let message, let reply): take(reply, to: message, process)
         }

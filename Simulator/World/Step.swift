@@ -39,6 +39,8 @@ enum LocalStep {
     case shipNext
     case retryLate
     case closeEarlier
+    case closeLost
+    case reoffer
     case lookDrained
     case reply(Message, Reply)
 }
@@ -58,11 +60,15 @@ typealias CallID = Int
 struct Message {
     enum Body {
         case register(expected: Nonce?)
-        case heartbeat(sentAt: ContinuousClock.Instant)
+        case heartbeat(HeartbeatRequest, sentAt: ContinuousClock.Instant)
         case acquire(AcquireRequest)
         case giveBack(GiveBackRequest)
+        case reclaim(ReclaimRequest)
         case closeEarlier
+        case closeLost
         case append(Shipment)
+        case reoffer(Shipment)
+        case rejoin(RejoinRequest, sentAt: ContinuousClock.Instant)
     }
 
     let process: ProcessID
@@ -78,6 +84,7 @@ enum Reply {
     case heartbeat(Result<HeartbeatReply, LedgerError>)
     case acquired(Result<AcquireReply, LedgerError>)
     case gaveBack(Result<GiveBackReply, LedgerError>)
+    case reclaimed(Result<ReclaimReply, LedgerError>)
     case closed(Result<Int, LedgerError>)
     case appended(Result<[AppendOutcome], LedgerError>)
 }
@@ -91,6 +98,9 @@ enum Fault {
     case destroyJournal(HostID)
     case copyJournal(HostID)
     case stepClock(HostID?, Int64)
+    /// The standby falls behind from here on, and takes over later.
+    case lagStandby
+    case failOver
 }
 
 /// What moves an account's credit besides calls.

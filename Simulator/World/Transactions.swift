@@ -18,7 +18,8 @@ extension World {
             try database.register(
                 instance,
                 expectedNonce: expected,
-                freshNonce: process.freshNonce
+                freshNonce: process.freshNonce,
+                epochKnown: process.epochKnown
             )
         }
         if case .success = result, recorded != process.freshNonce {

@@ -25,6 +25,8 @@ final class World {
 
     let accounts: [AccountID]
     var database: ModelDatabase
+    /// What a standby has that has fallen behind; nil for one that has everything.
+    var standby: ModelDatabase?
     /// Whether nobody can reach the database.
     var isAway = false
     var databaseClockOffset: Moment = 0
@@ -55,7 +57,10 @@ final class World {
         plan = Plan(&dice)
         self.mutation = mutation
         trace = Trace(isOn: isTraced)
-        database = ModelDatabase(now: Instant(microseconds: Self.wallOrigin))
+        database = ModelDatabase(
+            now: Instant(microseconds: Self.wallOrigin),
+            releaseAfter: mutation == .releasesEarly ? .seconds(1) : plan.settings.releaseAfter
+        )
         accounts = (0..<plan.accountCount).map { AccountID(high: 7, low: UInt64($0)) }
         streams = accounts.map { _ in StreamWatch() }
         for index in accounts.indices { open(index) }

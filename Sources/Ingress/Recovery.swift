@@ -15,17 +15,26 @@ package enum InterruptedCalls {
         package var count = 0
         /// Σ of the holds less the charges, by far the most that the upstreams can have billed for these calls.
         package var lossBound = Pico.zero
+        /// Calls that may still be running elsewhere, and stay without an end.
+        package var running = 0
         /// Drafts that cannot be read and stay where they are.
         package var unreadable = 0
     }
 
-    /// - Parameter now: the instant of settlement that the events carry.
+    /// - Parameters:
+    ///   - now: the instant of settlement that the events carry.
+    ///   - deadline: leaves calls that were admitted after it; nil where none can be running.
     package static func end(
         in journal: Journal,
-        at now: Instant
+        at now: Instant,
+        admittedBy deadline: Instant? = nil
     ) async throws(JournalError) -> Report {
         let report = Mutex(Report())
         _ = try await journal.recover { _, payload in
+            if let deadline, let admittedAt = admission(of: payload), admittedAt > deadline {
+                report.withLock { $0.running += 1 }
+                return nil
+            }
             guard let ended = ended(payload, at: now) else {
                 report.withLock { $0.unreadable += 1 }
                 return nil
@@ -37,6 +46,12 @@ package enum InterruptedCalls {
             return ended.payload
         }
         return report.withLock(\.self)
+    }
+
+    private static func admission(of draft: [UInt8]) -> Instant? {
+        guard let event = try? EventEncoding.decode(draft), case .usage(let usage) = event.body
+        else { return nil }
+        return usage.admittedAt
     }
 
     /// The end of a call without one, and what of its hold was not charged; nil for a draft that

@@ -18,6 +18,7 @@ package struct Shipper: Sendable {
     private let metrics: GatewayMetrics
     private let log: Log
     private let now: @Sendable () -> Instant
+    private let turn = ShippingTurn()
 
     package init(
         journal: Journal,
@@ -64,10 +65,14 @@ package struct Shipper: Sendable {
 
     /// Appends everything that was shipped and is still kept again, and returns how much it was.
     ///
-    /// For a ledger that may have lost some of it; what it has already changes nothing.
+    /// For a ledger that may have lost some of it; what it has already changes nothing. It waits for
+    /// the batch that is being shipped: what the lost part of the ledger has acknowledged must be
+    /// marked as shipped by then, or nobody would offer it again.
     ///
     /// - Throws: `.unavailable`, `.outcomeUnknown`: call again; `.corrupt`.
     package func reofferAll() async throws(LedgerError) -> Int {
+        await turn.take()
+        defer { turn.end() }
         var (count, next): (Int, Int64?) = (0, 0)
         while let sequence = next {
             let page: ReplayPage
@@ -100,6 +105,8 @@ package struct Shipper: Sendable {
 
     /// Ships one batch; returns its size.
     private func shipBatch() async throws -> Int {
+        await turn.take()
+        defer { turn.end() }
         let entries = try await journal.unshipped(limit: Shipment.eventsMax)
         guard !entries.isEmpty else { return 0 }
         let shipment = try Shipment(entries)

@@ -9,7 +9,8 @@
 package struct Registration: Hashable, Sendable {
     /// The epoch of the last confirmed registration; nil before the first.
     package let epoch: Int64?
-    /// What PostgreSQL may hold, likeliest first; nil stands for no registration at all.
+    /// What PostgreSQL may hold, likeliest first; nil, the last, stands for no registration at all:
+    /// a standby or a backup may have lost even the first.
     package let expectedNonces: [RegistrationNonce?]
 }
 
@@ -38,9 +39,8 @@ package struct RegistrationHistory: Hashable, Sendable {
     /// What may be expected of PostgreSQL now.
     package var registration: Registration {
         let epoch = records.last { $0.epoch != nil }?.epoch
-        var nonces: [RegistrationNonce?] = records.reversed().map(\.nonce)
-        if epoch == nil { nonces.append(nil) }
-        return Registration(epoch: epoch, expectedNonces: nonces)
+        let nonces: [RegistrationNonce?] = records.reversed().map(\.nonce)
+        return Registration(epoch: epoch, expectedNonces: nonces + [nil])
     }
 
     /// Adds a nonce that is about to be set; the last confirmed one is never dropped.

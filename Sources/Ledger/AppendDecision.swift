@@ -75,7 +75,8 @@ package struct AppendDecision {
         }
         let key = EventKey(account: event.account, event: event.id)
         if let content = present[key] {
-            if content == hashed.contentHash { return .duplicate }
+            // A start that ended a call did not know that it had ended: its end stands.
+            if content == hashed.contentHash || event.isInterruption { return .duplicate }
             return park(hashed, .contentChanged, "the id is in the stream with other content")
         }
         if let poison { return park(hashed, .refusedByDatabase, poison) }
@@ -298,4 +299,12 @@ extension HeadSummary {
     ///
     /// Never raises it, so that an overspend by our own fault still breaks the CHECK.
     mutating func releaseOverdrawn() { overdrawn = min(overdrawn, uncovered) }
+}
+
+extension Event {
+    /// Whether it ends a call whose end nobody saw.
+    fileprivate var isInterruption: Bool {
+        guard case .usage(let usage) = body else { return false }
+        return usage.outcome == .interrupted
+    }
 }

@@ -250,6 +250,42 @@ struct CapBook: Sendable {
         }
     }
 
+    // MARK: Reclaiming
+
+    /// What the database must have set aside of each day.
+    ///
+    /// Which cap's charges are not in the stream yet is not known, so each counts all of them: that
+    /// sets aside too much rather than too little, until the lease closes.
+    func remainders(unshipped: Pico) -> [CapRemainder] {
+        var amounts: [CapDay: Pico] = [:]
+        for (scope, leases) in leases {
+            for lease in leases {
+                let day = CapDay(scope: scope, startsAt: lease.startsAt)
+                amounts[day, default: unshipped] += lease.granted - lease.settled
+            }
+        }
+        return amounts.map { CapRemainder(day: $0.key, amount: $0.value.clampedToZero) }
+    }
+
+    /// Lowers what the database could not restore in full.
+    mutating func reclaimed(_ caps: [CapRemainder], asked: [CapRemainder]) {
+        let found = Dictionary(
+            caps.map { ($0.day, $0.amount) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        for part in asked {
+            var missing = part.amount - (found[part.day] ?? .zero)
+            for index in leases[part.day.scope, default: []].indices {
+                change(part.day.scope, index) { lease in
+                    guard lease.startsAt == part.day.startsAt, missing > .zero else { return }
+                    let lowered = min(missing, lease.available.clampedToZero)
+                    lease.granted -= lowered
+                    missing -= lowered
+                }
+            }
+        }
+    }
+
     // MARK: Finding
 
     private func index(_ scope: CapScope, _ instant: Instant) -> Int? {

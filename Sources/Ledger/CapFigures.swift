@@ -87,7 +87,7 @@ extension CapFigures {
         _ session: Session
     ) throws -> [CapInstant: CapFigures] {
         guard !wanted.isEmpty else { return [:] }
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT wanted.n, day.*, day_limit, month_limit, total_limit, spent.*, escrowed.*
             FROM unnest(\(wanted.map(\.scope.id)), \(wanted.map(\.at))) WITH ORDINALITY
@@ -112,7 +112,9 @@ extension CapFigures {
                         FILTER (WHERE month_starts_at = day.month_starts_at), 0) AS month_escrowed,
                     coalesce(sum(granted - settled), 0) AS total_escrowed
                 FROM (
-                    SELECT cap_leases.* FROM leases JOIN cap_leases USING (account_id, lease_id)
+                    SELECT account_id, scope_id, day_starts_at, cap_leases.granted,
+                        cap_leases.settled
+                    FROM leases JOIN cap_leases USING (account_id, lease_id)
                     WHERE account_id = \(account) AND state = 'open'
                         AND scope_id = wanted.scope_id
                 ) AS open_leases

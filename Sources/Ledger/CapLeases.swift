@@ -23,7 +23,7 @@ struct CapLeases {
             granted.append((cap, amount))
         }
         guard !granted.isEmpty else { return }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO spend_days (account_id, scope_id, starts_at, ends_at, month_starts_at)
             SELECT \(account), * FROM unnest(\(granted.map(\.cap.scope.id)),
@@ -32,7 +32,7 @@ struct CapLeases {
             ON CONFLICT DO NOTHING
             """
         )
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO cap_leases
                 (account_id, lease_id, scope_id, day_starts_at, granted, op_seq, op_result)
@@ -48,7 +48,7 @@ struct CapLeases {
 
     /// What the operation of this number has granted, for the answer to its repeat.
     func recorded(_ figures: some Collection<CapFigures>) throws -> [CapDay: Pico] {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT scope_id, day_starts_at, op_result FROM cap_leases
             WHERE account_id = \(account) AND lease_id = \(lease) AND op_seq = \(opSequence)
@@ -64,10 +64,51 @@ struct CapLeases {
         return results
     }
 
+    /// What the lease has left of each day.
+    func remainders() throws -> [CapDay: Pico] {
+        let rows = try session.executePrepared(
+            """
+            SELECT key_id, project_id, day_starts_at, granted - settled AS remainder
+            FROM cap_leases JOIN spend_caps USING (account_id, scope_id)
+            WHERE account_id = \(account) AND lease_id = \(lease)
+            """
+        )
+        return try rows.reduce(into: [:]) { days, row in
+            let key = try row.get("key_id", as: KeyID?.self)
+            let scope = try key.map(CapScope.key) ?? .project(row.get("project_id"))
+            let day = CapDay(scope: scope, startsAt: try row.get("day_starts_at"))
+            days[day] = try row.get("remainder")
+        }
+    }
+
+    /// Sets what the lease has left of some days to what was decided.
+    func reclaim(_ decided: CapReclaim, figures: some Collection<CapFigures>) throws {
+        let days = figures.filter { decided.changes[$0.day] != nil }
+        try grant(
+            Dictionary(
+                days.map { ($0.day, max(decided.changes[$0.day] ?? .zero, .zero)) },
+                uniquingKeysWith: { first, _ in first }
+            ),
+            figures: days
+        )
+        try giveBack(
+            decided.changes.filter { $0.value < .zero }.map {
+                CapReturn(day: $0.key, amount: -$0.value)
+            }
+        )
+        // A repeat is told what is left, whatever was changed.
+        _ = try session.executePrepared(
+            """
+            UPDATE cap_leases SET op_seq = \(opSequence), op_result = granted - settled
+            WHERE account_id = \(account) AND lease_id = \(lease)
+            """
+        )
+    }
+
     /// Takes back parts that the instance no longer counts as its own.
     func giveBack(_ returns: [CapReturn]) throws {
         guard !returns.isEmpty else { return }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             UPDATE cap_leases SET granted = granted - amount, op_seq = \(opSequence),
                 op_result = amount
@@ -81,7 +122,7 @@ struct CapLeases {
 
     /// Ends them with their lease.
     func close() throws {
-        _ = try session.execute(
+        _ = try session.executePrepared(
             "DELETE FROM cap_leases WHERE account_id = \(account) AND lease_id = \(lease)"
         )
     }

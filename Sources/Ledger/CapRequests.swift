@@ -75,6 +75,17 @@ package struct CapReturn: Hashable, Sendable {
     }
 }
 
+/// What a lease has left of a day of a cap.
+package struct CapRemainder: Hashable, Sendable {
+    package let day: CapDay
+    package let amount: Pico
+
+    package init(day: CapDay, amount: Pico) {
+        self.day = day
+        self.amount = amount
+    }
+}
+
 /// The window of a cap that a call did not fit into.
 package struct CapShortage: Hashable, Sendable {
     package let scope: CapScope
@@ -87,6 +98,12 @@ package struct CapShortage: Hashable, Sendable {
 
     /// As refusals name it: `key_cap_day`.
     package var name: String { "\(scope.kind)_cap_\(window.period.rawValue)" }
+}
+
+extension ReclaimRequest {
+    var capInstants: [CapInstant] {
+        caps.map { CapInstant(scope: $0.day.scope, at: $0.day.startsAt) }
+    }
 }
 
 extension AcquireRequest {

@@ -46,7 +46,7 @@ extension Credits {
             instant: instant,
             command: command
         )
-        return try await database.ledgerCommand { session in try change.append(session) }
+        return try await post(change)
     }
 
     /// Sets how far below zero the balance may go.
@@ -72,7 +72,13 @@ extension Credits {
                 content: [limit.description]
             )
         )
-        return try await database.ledgerCommand { session in try change.append(session) }
+        return try await post(change)
+    }
+
+    private func post(_ change: BalanceChange) async throws(LedgerError) -> AccountSummary {
+        let account = try await database.ledgerCommand { session in try change.append(session) }
+        await database.recallLeases(of: account.id)
+        return account
     }
 }
 

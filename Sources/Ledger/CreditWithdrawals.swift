@@ -21,7 +21,7 @@ extension Credits {
         )
         let slug = try await slug(ofGrant: grant)
         try await catchUp(slug)
-        return try await database.ledgerCommand { session in
+        let voided = try await database.ledgerCommand { session in
             var account = try AccountSummary.lock(slug: slug, session)
             if try command.recorded(for: account.id, session) == nil {
                 let before = try GrantSummary.read(grant, of: account, session)
@@ -29,8 +29,12 @@ extension Credits {
                 try command.record(UUIDBytes(grant), for: account.id, session)
                 account = try AccountSummary.read(slug: slug, session)
             }
-            return try GrantSummary.read(grant, of: account, session)
+            return (
+                account: account.id, grant: try GrantSummary.read(grant, of: account, session)
+            )
         }
+        await database.recallLeases(of: voided.account)
+        return voided.grant
     }
 
     private func void(
@@ -89,7 +93,7 @@ extension Credits {
             content: [chargeback.payment, chargeback.reason]
         )
         try await catchUp(chargeback.account)
-        return try await database.ledgerCommand { session in
+        let account = try await database.ledgerCommand { session in
             let account = try AccountSummary.lock(slug: chargeback.account, session)
             if try command.recorded(for: account.id, session) != nil { return account }
             let grant = try paidGrant(chargeback, of: account.id, session)
@@ -101,6 +105,8 @@ extension Credits {
             try command.record(UUIDBytes(grant.id), for: account.id, session)
             return try AccountSummary.read(slug: chargeback.account, session)
         }
+        await database.recallLeases(of: account.id)
+        return account
     }
 
     private func paidGrant(

@@ -74,12 +74,14 @@ package struct DueCredit: Sendable {
         at now: Instant
     ) async throws(LedgerError) -> Bool {
         try await database.catchUpBurnDown(of: account)
-        return try await database.ledgerCommand { session in
+        let hasChanged = try await database.ledgerCommand { session in
             _ = try session.execute(
                 "SELECT FROM account_heads WHERE account_id = \(account) FOR UPDATE"
             )
             return try AccountCredit(session, account, at: now, drainTime: drainTime)
                 .settleDue()
         }
+        if hasChanged { await database.recallLeases(of: account) }
+        return hasChanged
     }
 }

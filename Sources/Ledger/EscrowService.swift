@@ -24,12 +24,24 @@ package enum EscrowNotice: Sendable {
 
 /// The journal's part in a registration; both calls are durable when they return.
 package protocol EscrowNonces: Sendable {
-    /// Notes a fresh nonce that is about to be set, and returns what the database may have
-    /// recorded before, likeliest first; nil stands for no registration at all.
-    func begin(_ fresh: Nonce) async throws(LedgerError) -> [Nonce?]
+    /// Notes a fresh nonce that is about to be set, and returns what is known of those before.
+    func begin(_ fresh: Nonce) async throws(LedgerError) -> KnownRegistrations
 
     /// Notes that the nonce was set and began an epoch.
     func confirm(_ fresh: Nonce, epoch: Int64) async throws(LedgerError)
+}
+
+/// What a journal knows of the registrations of its instance.
+package struct KnownRegistrations: Hashable, Sendable {
+    /// The last epoch that was confirmed; 0 before the first.
+    package let epoch: Int64
+    /// What the database may have recorded, likeliest first; nil stands for no registration.
+    package let nonces: [Nonce?]
+
+    package init(epoch: Int64, nonces: [Nonce?]) {
+        self.epoch = epoch
+        self.nonces = nonces
+    }
 }
 
 /// Carries out what the escrow wants of the database, and keeps the instance's right to admit.
@@ -95,14 +107,16 @@ package final class EscrowService: Sendable {
     private func register() async throws(LedgerError) -> (InstanceIdentity, sentAt: Moment) {
         var generator = SystemRandomNumberGenerator()
         let fresh = Nonce(high: generator.next(), low: generator.next())
-        for expected in try await nonces.begin(fresh) {
+        let known = try await nonces.begin(fresh)
+        for expected in known.nonces {
             let sentAt = Moment.now
             do throws(LedgerError) {
                 let identity = try await authority.register(
                     instance: instance,
                     label: label,
                     expectedNonce: expected,
-                    freshNonce: fresh
+                    freshNonce: fresh,
+                    epochKnown: known.epoch
                 )
                 try await nonces.confirm(fresh, epoch: identity.epoch)
                 return (identity, sentAt)

@@ -13,12 +13,16 @@ package protocol LeaseAuthority: Sendable {
     /// durable in the journal before it is sent; repeating it returns the same identity, so no
     /// later process may send it again as fresh.
     ///
+    /// - Parameter epochKnown: the last epoch that the journal knows of, 0 for none: the new one is
+    ///   above it, whatever a database that was promoted or restored has lost. Only such a database
+    ///   takes nil for the nonce of a journal that knows an epoch.
     /// - Throws: `.journalCopied` when the recorded nonce is neither of the two.
     func register(
         instance: InstanceID,
         label: String,
         expectedNonce: Nonce?,
-        freshNonce: Nonce
+        freshNonce: Nonce,
+        epochKnown: Int64
     ) async throws(LedgerError) -> InstanceIdentity
 
     /// Renews the validity of all leases of the identity. The instance counts the new validity
@@ -166,19 +170,23 @@ package struct ReclaimRequest: Hashable, Sendable {
     package let opSequence: Int64
     /// What the lease must have left: zero or above.
     package let remaining: Pico
+    /// What it must have left of each day of a cap; of any other nothing.
+    package let caps: [CapRemainder]
 
     package init(
         identity: InstanceIdentity,
         account: AccountID,
         lease: LeaseID,
         opSequence: Int64,
-        remaining: Pico
+        remaining: Pico,
+        caps: [CapRemainder] = []
     ) {
         self.identity = identity
         self.account = account
         self.lease = lease
         self.opSequence = opSequence
         self.remaining = remaining
+        self.caps = caps
     }
 }
 
@@ -187,11 +195,19 @@ package struct ReclaimReply: Hashable, Sendable {
     package let remaining: Pico
     package let head: HeadSummary
     package let isLeaseClosed: Bool
+    /// What it has left of the days that were asked for, likewise.
+    package let caps: [CapRemainder]
 
-    package init(remaining: Pico, head: HeadSummary, isLeaseClosed: Bool) {
+    package init(
+        remaining: Pico,
+        head: HeadSummary,
+        isLeaseClosed: Bool,
+        caps: [CapRemainder] = []
+    ) {
         self.remaining = remaining
         self.head = head
         self.isLeaseClosed = isLeaseClosed
+        self.caps = caps
     }
 }
 

@@ -183,7 +183,7 @@ extension LeaseBook {
         }
         guard !queue.isEmpty || tenure.phase == .draining else { return [] }
         // The balance that decides about the waiting has come down by this much.
-        retriesFrom = nil
+        if !isBlocked { retriesFrom = nil }
         return advance(now: now, tenure: tenure)
     }
 

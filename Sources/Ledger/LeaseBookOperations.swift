@@ -148,7 +148,8 @@ extension LeaseBook {
             return
         }
         var asking = eligibleWaiters()
-        if asking.isEmpty {
+        // What the database has said of an account that may spend nothing is true for newcomers too.
+        if asking.isEmpty || isBlocked {
             guard retriesFrom.map({ now >= $0 }) ?? true else { return }
             asking = queue.waiters
         }

@@ -20,7 +20,8 @@ extension LeaseBook {
             account: account,
             lease: lease.id,
             opSequence: lease.nextSequence + (operation == nil ? 0 : 1),
-            remaining: (lease.granted - lease.shipped).clampedToZero
+            remaining: (lease.granted - lease.shipped).clampedToZero,
+            caps: caps.remainders(unshipped: lease.unshipped)
         )
         begin(.reclaim(request), tenure: tenure, into: &actions)
     }
@@ -44,6 +45,7 @@ extension LeaseBook {
             lease?.lapses = operation.lapses
             // Less than it was when others have been given it meanwhile.
             lease?.granted += reply.remaining - request.remaining
+            caps.reclaimed(reply.caps, asked: request.caps)
             if reply.isLeaseClosed { retireLease() }
         case .failure(let error):
             failed(operation, with: error, now: now)

@@ -159,7 +159,10 @@ extension LeaseBook {
         if let operation {
             include(operation.repeatsAt)
         } else if !queue.isEmpty {
-            include(eligibleWaiters().isEmpty ? max(retriesFrom, acquiresFrom) : acquiresFrom)
+            include(
+                eligibleWaiters().isEmpty || isBlocked
+                    ? max(retriesFrom, acquiresFrom) : acquiresFrom
+            )
         }
         include(givesBackRecalledFrom)
         return wake

@@ -21,7 +21,7 @@ struct LeaseStep {
     }
 
     func lockHead() throws -> HeadSummary {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT \(HeadSummary.columns) FROM account_heads
             WHERE account_id = \(account) FOR UPDATE
@@ -35,7 +35,7 @@ struct LeaseStep {
     func requireCurrent() throws -> DatabaseStanding { try identity.requireCurrent(session) }
 
     func readLease() throws -> LeaseRow? {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT instance_id = \(identity.instance) AND epoch = \(identity.epoch) AS is_own,
                 granted, settled, state = 'open' AS is_open, op_seq, op_kind, op_result
@@ -57,7 +57,7 @@ struct LeaseStep {
     }
 
     func requireNoOtherOpen() throws {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT FROM leases WHERE account_id = \(account) AND state = 'open'
                 AND instance_id = \(identity.instance) AND epoch = \(identity.epoch)
@@ -88,6 +88,26 @@ struct LeaseStep {
         }
     }
 
+    /// Restores what the operation reclaims of caps, or finds out what it restored the first time.
+    func reclaimCaps(
+        _ request: ReclaimRequest,
+        _ operation: LeaseOperation,
+        _ figures: [CapInstant: CapFigures]
+    ) throws -> [CapRemainder] {
+        let leases = CapLeases(session, account, lease, opSequence: request.opSequence)
+        if operation.change == nil {
+            let recorded = try leases.recorded(figures.values)
+            return request.caps.map {
+                CapRemainder(day: $0.day, amount: recorded[$0.day] ?? .zero)
+            }
+        }
+        let known = try leases.remainders()
+        if request.caps.isEmpty, known.isEmpty { return [] }
+        let decided = CapReclaim(request.caps, known: known, figures: figures)
+        try leases.reclaim(decided, figures: figures.values)
+        return decided.remainders
+    }
+
     func giveBackCaps(_ request: GiveBackRequest) throws {
         let leases = CapLeases(session, account, lease, opSequence: request.opSequence)
         if request.closes {
@@ -100,14 +120,14 @@ struct LeaseStep {
     func write(_ change: LeaseOperation.Change?, isNew: Bool) throws {
         guard let change else { return }
         let (head, row) = (change.head, change.lease)
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             UPDATE account_heads SET escrowed = \(head.escrowed), overdrawn = \(head.overdrawn)
             WHERE account_id = \(account)
             """
         )
         if isNew {
-            _ = try session.execute(
+            _ = try session.executePrepared(
                 """
                 INSERT INTO leases (account_id, lease_id, instance_id, epoch, granted, op_seq,
                     op_kind, op_result)
@@ -116,7 +136,7 @@ struct LeaseStep {
                 """
             )
         } else {
-            _ = try session.execute(
+            _ = try session.executePrepared(
                 """
                 UPDATE leases SET granted = \(row.granted), op_seq = \(row.opSequence),
                     op_kind = \(row.opKind), op_result = \(row.opResult),
@@ -140,7 +160,7 @@ extension InstanceIdentity {
     /// Throws unless this is the database that the instance is registered in, and no later process
     /// has registered; keeps any from it until the commit.
     func requireCurrent(_ session: Session) throws -> DatabaseStanding {
-        let row = try session.execute(
+        let row = try session.executePrepared(
             """
             SELECT \(incarnation.isCurrent) AS is_same, found.is_known IS NOT NULL AS is_known,
                 \(Incarnation.isLearning) AS is_learning

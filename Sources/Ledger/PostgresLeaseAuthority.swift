@@ -18,20 +18,27 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
         instance: InstanceID,
         label: String,
         expectedNonce: Nonce?,
-        freshNonce: Nonce
+        freshNonce: Nonce,
+        epochKnown: Int64
     ) async throws(LedgerError) -> InstanceIdentity {
         let settings = settings
         let releaseAfter = settings.releaseAfter.components.seconds
         return try await repeatable { session in
             let present = try Incarnation.enter(session, settings)
             if expectedNonce == nil {
+                // A journal that was registered before is unknown only to a database that lost it,
+                // and with it events: it is of an earlier incarnation, and must rejoin.
                 _ = try session.execute(
                     """
                     INSERT INTO instances
                         (instance_id, label, epoch, nonce, system_identifier, timeline,
                             release_after_seconds)
-                    VALUES (\(instance), \(label), 1, \(freshNonce), \(present.system),
-                        \(present.timeline), \(releaseAfter))
+                    SELECT \(instance), \(label), \(epochKnown + 1), \(freshNonce),
+                        system_identifier, timeline, \(releaseAfter)
+                    FROM incarnations
+                    WHERE (system_identifier = \(present.system) AND timeline = \(present.timeline))
+                        = (\(epochKnown) = 0)
+                    ORDER BY incarnation DESC LIMIT 1
                     ON CONFLICT DO NOTHING
                     """
                 )
@@ -60,7 +67,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
                         "another process has registered this instance: the journal was copied"
                     )
                 }
-                epoch += 1
+                epoch = max(epoch, epochKnown) + 1
                 _ = try session.execute(
                     """
                     UPDATE instances SET epoch = \(epoch), nonce = \(freshNonce),
@@ -89,7 +96,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
     ) async throws(LedgerError) -> HeartbeatReply {
         let (identity, settings) = (request.identity, settings)
         return try await repeatable { session in
-            let rows = try session.execute(
+            let rows = try session.executePrepared(
                 """
                 UPDATE instances SET renewed_at = clock_timestamp(),
                     running_calls = \(request.runningCalls), held = \(request.held)
@@ -200,6 +207,7 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
         let operation: LeaseOperation
         let head: HeadSummary
         var grants: [CapGrant] = []
+        var remainders: [CapRemainder] = []
     }
 
     func repeatable<Value: Sendable>(

@@ -1,6 +1,31 @@
 import Postgres
 import Schema
 
+extension Database {
+    /// Recalls every instance's leases of an account whose credit was lowered by hand, if they hold
+    /// what is to leave it: what no call uses then comes back at once, not when it has lain idle.
+    ///
+    /// A hint, like every recall: if it is lost, idle credit comes back some seconds later.
+    func recallLeases(of account: AccountID) async {
+        let isShort = try? await ledgerRead { session in
+            try session.execute(
+                """
+                SELECT FROM account_heads WHERE account_id = \(account) AND escrowed > 0
+                    AND (overdrawn > 0 OR reserved > 0)
+                """
+            ).count > 0
+        }
+        guard isShort == true else { return }
+        // No instance is called so, and each takes a recall by any other.
+        let nobody = InstanceIdentity(
+            instance: InstanceID(high: 0, low: 0),
+            epoch: 0,
+            nonce: Nonce(high: 0, low: 0)
+        )
+        try? await PostgresLeaseAuthority(self).recall([account], by: nobody)
+    }
+}
+
 /// Recalls: a row for those that poll and a notification for those that listen, in a transaction
 /// that locks neither a head nor a lease, for NOTIFY takes a lock of the whole cluster at commit.
 extension PostgresLeaseAuthority {

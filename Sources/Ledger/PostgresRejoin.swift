@@ -23,14 +23,20 @@ extension PostgresLeaseAuthority {
             let head = try step.lockHead()
             _ = try step.requireCurrent()
             let lease = try step.readLease()
+            let figures = try CapFigures.read(request.capInstants, of: request.account, session)
             let operation = try LeaseOperation.reclaim(request, head: head, lease: lease)
             try step.write(operation.change, isNew: lease == nil)
-            return Done(operation: operation, head: operation.change?.head ?? head)
+            return Done(
+                operation: operation,
+                head: operation.change?.head ?? head,
+                remainders: try step.reclaimCaps(request, operation, figures)
+            )
         }
         return ReclaimReply(
             remaining: done.operation.result,
             head: done.head,
-            isLeaseClosed: done.operation.isLeaseClosed
+            isLeaseClosed: done.operation.isLeaseClosed,
+            caps: done.remainders
         )
     }
 

@@ -159,6 +159,8 @@ struct AdmissionStage: Sendable {
 
 /// The nonces of an instance that starts once and never again.
 private struct FirstRegistration: EscrowNonces {
-    func begin(_ fresh: Nonce) async throws(LedgerError) -> [Nonce?] { [nil] }
+    func begin(_ fresh: Nonce) async throws(LedgerError) -> KnownRegistrations {
+        KnownRegistrations(epoch: 0, nonces: [nil])
+    }
     func confirm(_ fresh: Nonce, epoch: Int64) async throws(LedgerError) {}
 }

@@ -57,7 +57,7 @@ extension ModelDatabase {
     ) -> [LeaseKey: LeaseFigures] {
         var leases: [LeaseKey: LeaseFigures] = [:]
         for event in batch.lazy.map(\.event) {
-            guard case .usage(let usage) = event.body, let lease = usage.lease,
+            guard let lease = event.body.lease,
                 present[EventKey(account: event.account, event: event.id)] == nil,
                 let row = accounts[event.account]?.leases[lease]?.row
             else { continue }
@@ -92,6 +92,9 @@ extension ModelDatabase {
             accounts[key.account]?.leases[key.lease]?.row.granted = figures.granted
             accounts[key.account]?.leases[key.lease]?.row.settled = figures.settled
         }
+        for key in append.closedLeases {
+            accounts[key.account]?.leases[key.lease]?.row.isOpen = false
+        }
         for placed in append.placed {
             let event = placed.hashed.event
             accounts[event.account]?.contents[event.id] = placed.hashed.contentHash
@@ -121,6 +124,17 @@ extension ModelDatabase {
         }
         if accounts[event.account]?.parked.contains(where: isKnown) == false {
             accounts[event.account]?.parked.append(parked)
+        }
+    }
+}
+
+extension EventBody {
+    /// The lease that the event takes from or ends; nil for none.
+    fileprivate var lease: LeaseID? {
+        switch self {
+        case .usage(let usage): usage.lease
+        case .leaseLost(let lost): lost.lease
+        default: nil
         }
     }
 }

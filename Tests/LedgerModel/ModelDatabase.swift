@@ -22,6 +22,10 @@ package struct ModelDatabase: Sendable {
         package internal(set) var epoch: Int64
         package internal(set) var nonce: Nonce
         package internal(set) var renewedAt: Instant
+        /// How often others have closed leases of it.
+        package internal(set) var releases: Int64 = 0
+        /// The history of the database that it is registered in.
+        package internal(set) var incarnation: Incarnation
     }
 
     /// Everything that has the account first in its key.
@@ -40,13 +44,25 @@ package struct ModelDatabase: Sendable {
     package internal(set) var strays: [ParkedEvent] = []
     /// The server's clock.
     package var now: Instant
+    /// Which history this is; another one after a promotion or a restore.
+    package internal(set) var incarnation: Incarnation
+    /// The one that was last noticed, and when the leases that it may not know have run out.
+    var noticed: Incarnation
+    var grantsFrom: Instant?
+    /// The one before it.
+    var forgotten: Incarnation?
+    /// How long an instance must be silent until no call of it can be running.
+    package let releaseAfter: Duration
 
-    /// The only history that it has.
-    private let incarnation: Incarnation
-
-    package init(now: Instant, incarnation: Incarnation = .sole) {
+    package init(
+        now: Instant,
+        incarnation: Incarnation = .sole,
+        releaseAfter: Duration = EscrowSettings().releaseAfter
+    ) {
         self.now = now
         self.incarnation = incarnation
+        self.releaseAfter = releaseAfter
+        noticed = incarnation
     }
 
     /// Makes an account without credit.
@@ -83,54 +99,69 @@ extension ModelDatabase {
     package mutating func register(
         _ instance: InstanceID,
         expectedNonce: Nonce?,
-        freshNonce: Nonce
+        freshNonce: Nonce,
+        epochKnown: Int64
     ) throws(LedgerError) -> InstanceIdentity {
+        notice()
         guard var row = instances[instance] else {
-            guard expectedNonce == nil else {
+            let before = epochKnown == 0 ? incarnation : forgotten
+            guard expectedNonce == nil, let before else {
                 throw LedgerError(.journalCopied, "the instance is not known")
             }
-            instances[instance] = Instance(epoch: 1, nonce: freshNonce, renewedAt: now)
-            return identity(instance, epoch: 1, freshNonce)
+            instances[instance] = Instance(
+                epoch: epochKnown + 1,
+                nonce: freshNonce,
+                renewedAt: now,
+                incarnation: before
+            )
+            return InstanceIdentity(
+                instance: instance,
+                epoch: epochKnown + 1,
+                nonce: freshNonce,
+                incarnation: before
+            )
         }
         if row.nonce != freshNonce {
             guard row.nonce == expectedNonce else {
                 throw LedgerError(.journalCopied, "another process has registered")
             }
-            row.epoch += 1
+            row.epoch = max(row.epoch, epochKnown) + 1
             row.nonce = freshNonce
             row.renewedAt = now
             instances[instance] = row
         }
-        return identity(instance, epoch: row.epoch, freshNonce)
-    }
-
-    private func identity(
-        _ instance: InstanceID,
-        epoch: Int64,
-        _ nonce: Nonce
-    ) -> InstanceIdentity {
-        InstanceIdentity(
+        // One that was registered in another incarnation must first rejoin.
+        return InstanceIdentity(
             instance: instance,
-            epoch: epoch,
-            nonce: nonce,
-            incarnation: incarnation
+            epoch: row.epoch,
+            nonce: freshNonce,
+            incarnation: row.incarnation
         )
     }
 
     /// `PostgresLeaseAuthority.heartbeat`.
-    package mutating func heartbeat(_ identity: InstanceIdentity) -> HeartbeatReply {
-        guard isCurrent(identity) else { return .superseded }
+    package mutating func heartbeat(_ request: HeartbeatRequest) -> HeartbeatReply {
+        let identity = request.identity
+        guard identity.incarnation == incarnation, isKnown(identity),
+            let releases = instances[identity.instance]?.releases
+        else {
+            notice()
+            return identity.incarnation == incarnation ? .superseded : .failedOver
+        }
         instances[identity.instance]?.renewedAt = now
-        return .current
+        return releases == request.releasesKnown ? .current : .released(releases)
     }
 
-    func isCurrent(_ identity: InstanceIdentity) -> Bool {
+    func isKnown(_ identity: InstanceIdentity) -> Bool {
         guard let row = instances[identity.instance] else { return false }
         return row.epoch == identity.epoch && row.nonce == identity.nonce
     }
 
     func requireCurrent(_ identity: InstanceIdentity) throws(LedgerError) {
-        guard isCurrent(identity) else {
+        guard identity.incarnation == incarnation else {
+            throw LedgerError(.failedOver, "the database was promoted or restored")
+        }
+        guard isKnown(identity) else {
             throw LedgerError(.superseded, "a later process has registered")
         }
     }

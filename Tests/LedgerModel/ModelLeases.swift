@@ -8,6 +8,9 @@ extension ModelDatabase {
     ) throws(LedgerError) -> AcquireReply {
         let head = try lockHead(request.account)
         try requireCurrent(request.identity)
+        guard !isLearning else {
+            throw LedgerError(.learning, "leases that it may not know have not run out")
+        }
         let lease = try ownLease(request.lease, of: request.account, request.identity)
         if lease == nil { try requireNoOtherOpen(request.account, request.identity) }
         let operation = try LeaseOperation.acquire(request, head: head, lease: lease)
@@ -46,11 +49,14 @@ extension ModelDatabase {
 
     /// Closes every open lease that matches, with what they still had, and counts them.
     mutating func closeLeases(
-        _ matches: (Lease) -> Bool
+        _ matches: (Lease) -> Bool,
+        keeping: (LeaseID, Lease) -> Bool = { _, _ in false }
     ) throws(LedgerError) -> Int {
         var count = 0
         for (id, account) in accounts {
-            let closing = account.leases.filter { $0.value.row.isOpen && matches($0.value) }
+            let closing = account.leases.filter { id, lease in
+                lease.row.isOpen && matches(lease) && !keeping(id, lease)
+            }
             guard !closing.isEmpty else { continue }
             var (account, amount) = (account, Pico.zero)
             for (lease, closed) in closing {
@@ -69,14 +75,14 @@ extension ModelDatabase {
         return count
     }
 
-    private func lockHead(_ account: AccountID) throws(LedgerError) -> HeadSummary {
+    func lockHead(_ account: AccountID) throws(LedgerError) -> HeadSummary {
         guard let head = accounts[account]?.head else {
             throw LedgerError(.notFound, "no account \(account)")
         }
         return head
     }
 
-    private func ownLease(
+    func ownLease(
         _ lease: LeaseID,
         of account: AccountID,
         _ identity: InstanceIdentity
@@ -92,16 +98,19 @@ extension ModelDatabase {
         _ account: AccountID,
         _ identity: InstanceIdentity
     ) throws(LedgerError) {
-        let isTaken = accounts[account]?.leases.values.contains { lease in
-            lease.row.isOpen && lease.instance == identity.instance
-                && lease.epoch == identity.epoch
-        }
-        guard isTaken != true else {
+        guard !hasOtherOpen(account, identity) else {
             throw LedgerError(.outOfSequence, "the instance has an open lease of this account")
         }
     }
 
-    private mutating func write(
+    func hasOtherOpen(_ account: AccountID, _ identity: InstanceIdentity) -> Bool {
+        accounts[account]?.leases.values.contains { lease in
+            lease.row.isOpen && lease.instance == identity.instance
+                && lease.epoch == identity.epoch
+        } ?? false
+    }
+
+    mutating func write(
         _ change: LeaseOperation.Change?,
         of account: AccountID,
         _ lease: LeaseID,

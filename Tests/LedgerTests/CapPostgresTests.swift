@@ -52,6 +52,31 @@ struct CapPostgresTests {
         }
     }
 
+    @Test func `a database that lost its tail grants what a cap has leased a second time`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let shop = try await Shop(ledger, limits: SpendLimits(day: Pico(100)))
+            let identity = try await ledger.register()
+            let lease = CappedLease(shop, identity)
+            // All that the database knows of the lease is its first operation, for another amount.
+            _ = try await lease.acquire(1, want: 10, least: 10)
+            let reclaimed = try await lease.reclaim(5, remaining: 70)
+            #expect(reclaimed.remaining == Pico(70))
+            #expect(reclaimed.caps.map(\.amount) == [Pico(70)])
+            #expect(try await lease.reclaim(5, remaining: 70) == reclaimed)
+            let other = CappedLease(shop, try await ledger.register())
+            #expect(try await other.acquire(1, want: 31, least: 31).caps[0].granted == .zero)
+            #expect(try await other.acquire(2, want: 30, least: 30).caps[0].granted == Pico(30))
+            // What is not free any more is not restored, and what is not counted on is let go.
+            #expect(try await lease.reclaim(6, remaining: 90).caps.map(\.amount) == [Pico(70)])
+            #expect(try await lease.reclaim(7, remaining: 20).caps.map(\.amount) == [Pico(20)])
+            let cap = try await shop.figures(at: shop.noon, .key(shop.key))[0]
+            #expect(cap.windows[0].escrowed == Pico(50))
+            try await shop.verify()
+        }
+    }
+
     @Test func `a dead instance keeps a cap's money for ever`() async throws {
         try await LedgerFixture.run { ledger in
             let shop = try await Shop(ledger, limits: SpendLimits(day: Pico(100)))
@@ -188,11 +213,24 @@ private struct CappedLease {
         )
     }
 
-    func giveBack(_ sequence: Int64, _ amount: Int128) async throws {
-        let day = CapDay(
-            scope: .key(shop.key),
-            startsAt: Instant("2026-11-24") ?? shop.noon
+    func reclaim(_ sequence: Int64, remaining: Int128) async throws -> ReclaimReply {
+        try await shop.ledger.authority.reclaim(
+            ReclaimRequest(
+                identity: identity,
+                account: shop.account,
+                lease: id,
+                opSequence: sequence,
+                remaining: Pico(remaining),
+                caps: [CapRemainder(day: day, amount: Pico(remaining))]
+            )
         )
+    }
+
+    private var day: CapDay {
+        CapDay(scope: .key(shop.key), startsAt: Instant("2026-11-24") ?? shop.noon)
+    }
+
+    func giveBack(_ sequence: Int64, _ amount: Int128) async throws {
         _ = try await shop.ledger.authority.giveBack(
             GiveBackRequest(
                 identity: identity,

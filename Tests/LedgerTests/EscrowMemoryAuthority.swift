@@ -25,7 +25,8 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         instance: InstanceID,
         label: String,
         expectedNonce: Nonce?,
-        freshNonce: Nonce
+        freshNonce: Nonce,
+        epochKnown: Int64
     ) async throws(LedgerError) -> InstanceIdentity {
         try answer { state throws(LedgerError) in
             if state.nonce != freshNonce {
@@ -112,10 +113,10 @@ final class EscrowMemoryNonces: EscrowNonces {
 
     init(_ nonces: [Nonce] = []) { known.withLock { $0 = nonces } }
 
-    func begin(_ fresh: Nonce) async throws(LedgerError) -> [Nonce?] {
+    func begin(_ fresh: Nonce) async throws(LedgerError) -> KnownRegistrations {
         known.withLock { known in
             defer { known.append(fresh) }
-            return known.reversed() + [nil]
+            return KnownRegistrations(epoch: 0, nonces: known.reversed() + [nil])
         }
     }
 

@@ -351,13 +351,15 @@ struct FailoverPostgresTests {
             instance: InstanceID,
             label: String,
             expectedNonce: Nonce?,
-            freshNonce: Nonce
+            freshNonce: Nonce,
+            epochKnown: Int64
         ) async throws(LedgerError) -> InstanceIdentity {
             try await real.register(
                 instance: instance,
                 label: label,
                 expectedNonce: expectedNonce,
-                freshNonce: freshNonce
+                freshNonce: freshNonce,
+                epochKnown: epochKnown
             ).rejoined(FailoverPostgresTests.elsewhere)
         }
     }

@@ -11,13 +11,15 @@ extension ForwardingAuthority {
         instance: InstanceID,
         label: String,
         expectedNonce: Nonce?,
-        freshNonce: Nonce
+        freshNonce: Nonce,
+        epochKnown: Int64
     ) async throws(LedgerError) -> InstanceIdentity {
         try await real.register(
             instance: instance,
             label: label,
             expectedNonce: expectedNonce,
-            freshNonce: freshNonce
+            freshNonce: freshNonce,
+            epochKnown: epochKnown
         )
     }
 
@@ -62,5 +64,23 @@ extension ForwardingAuthority {
 
     func closeEarlierEpochs(_ identity: InstanceIdentity) async throws(LedgerError) -> Int {
         try await real.closeEarlierEpochs(identity)
+    }
+}
+
+extension LeaseAuthority {
+    /// Registers for a journal that knows no epoch.
+    func register(
+        instance: InstanceID,
+        label: String,
+        expectedNonce: Nonce?,
+        freshNonce: Nonce
+    ) async throws(LedgerError) -> InstanceIdentity {
+        try await register(
+            instance: instance,
+            label: label,
+            expectedNonce: expectedNonce,
+            freshNonce: freshNonce,
+            epochKnown: 0
+        )
     }
 }

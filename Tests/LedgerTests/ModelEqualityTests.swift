@@ -35,7 +35,9 @@ struct ModelEqualityTests {
 
 /// What both sides are told.
 enum LedgerCommand: Sendable {
-    case register(InstanceID, expected: Nonce?, fresh: Nonce)
+    case register(InstanceID, expected: Nonce?, fresh: Nonce, epochKnown: Int64)
+    case rejoin(RejoinRequest)
+    case reclaim(ReclaimRequest)
     case heartbeat(InstanceIdentity)
     case acquire(AcquireRequest)
     case giveBack(GiveBackRequest)
@@ -50,6 +52,7 @@ enum LedgerAnswer: Hashable, Sendable {
     case heartbeat(HeartbeatReply)
     case acquired(AcquireReply)
     case gaveBack(GiveBackReply)
+    case reclaimed(ReclaimReply)
     case closed(Int)
     case appended([AppendOutcome])
     case done
@@ -62,6 +65,7 @@ enum LedgerAnswer: Hashable, Sendable {
         case .heartbeat(let reply): "heartbeat \(reply)"
         case .acquired(let reply): "acquired \(reply.isLeaseClosed) \(reply.granted > .zero)"
         case .gaveBack(let reply): "gave back \(reply.isLeaseClosed) \(reply.returned > .zero)"
+        case .reclaimed(let reply): "reclaimed \(reply.isLeaseClosed) \(reply.remaining > .zero)"
         case .closed(let count): "closed \(count > 0)"
         case .appended(let outcomes): "appended \(Set(outcomes.map(\.name)).sorted())"
         case .done: "done"
@@ -84,15 +88,20 @@ extension LedgerFixture {
     func perform(_ command: LedgerCommand) async -> LedgerAnswer {
         do {
             switch command {
-            case .register(let instance, let expected, let fresh):
+            case .register(let instance, let expected, let fresh, let epochKnown):
                 return .registered(
                     try await authority.register(
                         instance: instance,
                         label: "model",
                         expectedNonce: expected,
-                        freshNonce: fresh
+                        freshNonce: fresh,
+                        epochKnown: epochKnown
                     )
                 )
+            case .rejoin(let request):
+                return .registered(try await authority.rejoin(request))
+            case .reclaim(let request):
+                return .reclaimed(try await authority.reclaim(request))
             case .heartbeat(let identity):
                 return .heartbeat(try await authority.heartbeat(HeartbeatRequest(identity)))
             case .acquire(let request):

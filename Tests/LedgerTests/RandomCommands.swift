@@ -39,10 +39,12 @@ struct RandomCommands {
             return .heartbeat(identity)
         case 12..<45: return acquire()
         case 45..<62: return giveBack()
-        case 62..<66:
+        case 62..<64: return rejoin()
+        case 64..<68: return reclaim()
+        case 68..<71:
             guard let identity = identities.randomElement(using: &random) else { return register() }
             return .closeEarlierEpochs(identity)
-        case 66..<69:
+        case 71..<74:
             return .suspend(accounts[number(0...1)], chance(30))
         default: return append()
         }
@@ -62,11 +64,19 @@ struct RandomCommands {
         database.now = .sample
         do throws(LedgerError) {
             switch command {
-            case .register(let instance, let expected, let fresh):
+            case .register(let instance, let expected, let fresh, let epochKnown):
                 return .registered(
-                    try database.register(instance, expectedNonce: expected, freshNonce: fresh)
+                    try database.register(
+                        instance,
+                        expectedNonce: expected,
+                        freshNonce: fresh,
+                        epochKnown: epochKnown
+                    )
                 )
-            case .heartbeat(let identity): return .heartbeat(database.heartbeat(identity))
+            case .rejoin(let request): return .registered(try database.rejoin(request))
+            case .reclaim(let request): return .reclaimed(try database.reclaim(request))
+            case .heartbeat(let identity):
+                return .heartbeat(database.heartbeat(HeartbeatRequest(identity)))
             case .acquire(let request): return .acquired(try database.acquire(request))
             case .giveBack(let request): return .gaveBack(try database.giveBack(request))
             case .closeEarlierEpochs(let identity):
@@ -95,7 +105,36 @@ struct RandomCommands {
         let instance = instances[number(0...2)]
         let recorded = database.instances[instance]?.nonce
         let expected = chance(80) ? recorded : nonces.randomElement(using: &random)
-        return .register(instance, expected: expected, fresh: fresh)
+        let epochKnown = chance(70) ? 0 : Int64(number(1...9))
+        return .register(instance, expected: expected, fresh: fresh, epochKnown: epochKnown)
+    }
+
+    /// Mostly of an identity that is known; sometimes of one that the database has lost.
+    private mutating func rejoin() -> LedgerCommand {
+        guard var identity = identities.randomElement(using: &random) else { return register() }
+        if chance(30) {
+            identity = InstanceIdentity(
+                instance: chance(50) ? identity.instance : .make(at: .sample),
+                epoch: max(identity.epoch + Int64(number(-1...2)), 1),
+                nonce: chance(50) ? identity.nonce : .random(),
+                incarnation: identity.incarnation
+            )
+        }
+        let keeping = leases.filter { $0.identity == identity && chance(60) }.map(\.lease)
+        return .rejoin(RejoinRequest(identity: identity, label: "model", keeping: keeping))
+    }
+
+    private mutating func reclaim() -> LedgerCommand {
+        guard let known = leases.randomElement(using: &random) else { return acquire() }
+        return .reclaim(
+            ReclaimRequest(
+                identity: known.identity,
+                account: known.account,
+                lease: chance(85) ? known.lease : .make(at: .sample),
+                opSequence: sequence(of: known.lease, known.account) + Int64(number(0...2)),
+                remaining: Pico(Int128(number(chance(3) ? -2...0 : 0...80)))
+            )
+        )
     }
 
     /// Mostly the next operation of a lease; sometimes a repeat, or one of another epoch.

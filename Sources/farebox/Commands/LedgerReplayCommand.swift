@@ -14,6 +14,7 @@ enum LedgerReplayCommand {
             options: [
                 .value("--journal", "FILE", "the journal instead of FAREBOX_JOURNAL"),
                 .flag("--force", "append also what is not covered, as the operator's loss"),
+                .flag("--overtaken", "of an instance that a copy of its journal has replaced"),
                 .database, .json,
             ],
             run: run
@@ -31,6 +32,11 @@ enum LedgerReplayCommand {
             try await Migrator.verify(required: RequiredMigrations.names, in: database)
             let journal = try await open(path)
             do {
+                if invocation.has("--overtaken") {
+                    let report = try await overtaken(journal, database)
+                    await journal.close()
+                    return result(report)
+                }
                 let report = try await replay(
                     journal,
                     database,
@@ -89,7 +95,42 @@ enum LedgerReplayCommand {
         ).run(force: force)
     }
 
+    /// Without registering, which the journal cannot any more.
+    private static func overtaken(
+        _ journal: Journal,
+        _ database: Database
+    ) async throws -> OvertakenJournal.Report {
+        let store = EventStore(database)
+        return try await OvertakenJournal(
+            journal: journal,
+            callTime: EscrowSettings().releaseAfter,
+            append: { try await store.append($0) }
+        ).run(at: SystemClock.now())
+    }
+
     // MARK: What it says
+
+    private static func result(_ report: OvertakenJournal.Report) -> CommandResult {
+        var text =
+            "\(report.appended) events are appended, \(report.alreadyThere) were there;"
+            + " \(report.ended) calls without an end are among them."
+        if report.parked > 0 {
+            text += " \(report.parked) events were parked: see farebox ledger verify."
+        }
+        if report.running > 0 {
+            text += " \(report.running) calls may still be running: repeat this in 21 minutes."
+        }
+        let counts: [(String, Int)] = [
+            ("appended", report.appended), ("already_there", report.alreadyThere),
+            ("parked", report.parked), ("ended", report.ended), ("open_calls", report.running),
+            ("unreadable", report.unreadable),
+        ]
+        return CommandResult(
+            text: text,
+            json: .object(counts.map { ($0, .integer(Int64($1))) }),
+            exitCode: report.isComplete ? 0 : 1
+        )
+    }
 
     private static func result(
         _ report: JournalReplay.Report,

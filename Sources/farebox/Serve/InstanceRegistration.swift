@@ -76,14 +76,15 @@ enum InstanceRegistration {
 private struct JournalNonces: EscrowNonces {
     let journal: Journal
 
-    func begin(_ fresh: Nonce) async throws(LedgerError) -> [Nonce?] {
+    func begin(_ fresh: Nonce) async throws(LedgerError) -> KnownRegistrations {
         do {
             let registration = try await journal.beginRegistration(
                 RegistrationNonce(high: fresh.high, low: fresh.low)
             )
-            return registration.expectedNonces.map { nonce in
+            let nonces = registration.expectedNonces.map { nonce in
                 nonce.map { Nonce(high: $0.high, low: $0.low) }
             }
+            return KnownRegistrations(epoch: registration.epoch ?? 0, nonces: nonces)
         } catch {
             throw LedgerError(.unavailable, "the journal: \(error)")
         }
