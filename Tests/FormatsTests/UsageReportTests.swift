@@ -14,8 +14,7 @@ import Testing
         return try #require(response.usage)
     }
 
-    @Test func `cached and written tokens are part of the prompt, and classes are disjoint`() throws
-    {
+    @Test func `what was cached is not billed as input too (bifrost 904, litellm 40006)`() throws {
         let report = try report(
             #"{"prompt_tokens":1000,"completion_tokens":50,"total_tokens":7,"prompt_tokens_details":"#
                 + #"{"cached_tokens":600,"cache_write_tokens":100,"audio_tokens":30,"image_tokens":70},"#
@@ -145,7 +144,7 @@ import Testing
         return try #require(response.usage)
     }
 
-    @Test func `cached tokens are not part of the input (portkey 1564)`() throws {
+    @Test func `cached tokens are not part of the input (portkey 1564, litellm 9812)`() throws {
         let report = try report(
             #"{"input_tokens":10,"output_tokens":7,"cache_read_input_tokens":900,"cache_creation_input_tokens":90}"#
         )

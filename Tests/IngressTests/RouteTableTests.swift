@@ -42,6 +42,18 @@ import Testing
         #expect(try RouteTable.find("GET", "/v1/models/a/b") == .model("a/b"))
     }
 
+    @Test func `a call of the past is named by the rest of its path`() throws {
+        #expect(try RouteTable.find("GET", "/v1/usage/req_1") == .usageOfCall("req_1"))
+        for path in ["/v1/usage/", "/v1/usage/req_1"] {
+            let error = #expect(throws: APIError.self) { _ = try RouteTable.find("POST", path) }
+            #expect(error?.status == 404)
+        }
+    }
+
+    @Test func `no route that ends in a name reaches an upstream`() {
+        #expect(RouteTable.namedRoutes.allSatisfy { !$0.route("name").isCall })
+    }
+
     @Test func `the format follows the route, then the named version`() {
         #expect(RouteTable.format(path: "/v1/messages", namesAnthropicVersion: false) == .anthropic)
         #expect(RouteTable.format(path: "/v1/models", namesAnthropicVersion: true) == .anthropic)

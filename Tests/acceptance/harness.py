@@ -86,6 +86,11 @@ class Process:
     def pid(self):
         return self.child.pid
 
+    def resident_kilobytes(self):
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+
     def kill(self):
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
@@ -225,6 +230,13 @@ class Installation:
     @property
     def url(self):
         return self.process.url
+
+    def metrics(self):
+        """What the admin listener says now, by name and labels."""
+        url = self.process.log.read_text().rsplit("metrics on ", 1)[1].split()[0]
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        return {line.rsplit(" ", 1)[0]: line.rsplit(" ", 1)[1] for line in lines if line[0] != "#"}
 
     def is_ready(self):
         try:

@@ -1,5 +1,6 @@
 """PostgreSQL goes away under load and comes back."""
 
+import concurrent.futures
 import decimal
 import os
 import subprocess
@@ -7,7 +8,7 @@ import threading
 import time
 
 from client import chat, post
-from harness import ROOT, wait_until
+from harness import ROOT, Demo, wait_until
 
 SECONDS = int(os.environ.get("FAREBOX_TEST_OUTAGE_SECONDS", "20"))
 
@@ -64,4 +65,39 @@ def test_calls_within_the_lease_go_on_while_postgresql_is_away(fresh, demo):
     spent = sum(decimal.Decimal(event["amount"]) for event in usage)
     assert decimal.Decimal(account["balance"]) == 5 + spent
     assert fresh.process.stop() == 0
+    fresh.verify()
+
+
+def test_a_keyed_call_needs_postgresql_and_its_answer_outlives_an_outage(fresh, tmp_path):
+    slow = Demo(tmp_path, "--chunk-ms", "400", "--words", "12")
+    fresh.configure_demo(slow.url)
+    key = fresh.account("keyed", "5")
+    url = fresh.start()
+    body = chat("demo-small", max_tokens=16, stream=True)
+
+    def ask(name):
+        return post(url, "/v1/chat/completions", key, body, headers={"idempotency-key": name})
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(ask, "before")
+        wait_until(lambda: slow.calls(), 30, "the call upstream")
+        cluster("farebox_postgres_stop")
+        try:
+            refused = ask("meanwhile")
+            first = running.result()
+        finally:
+            cluster("farebox_postgres_start")
+    assert refused.status == 503
+    assert int(refused.fields["retry-after"]) >= 1
+    assert first.status == 200 and first.body.endswith(b"data: [DONE]\n\n")
+
+    def repeated():
+        answer = ask("before")
+        assert answer.status in (200, 409, 503), answer.body
+        return answer if answer.status == 200 else None
+
+    assert wait_until(repeated, 90, "the answer to be kept").body == first.body
+    assert len(slow.calls()) == 1
+    slow.end()
+    fresh.settled("keyed", 90)
     fresh.verify()

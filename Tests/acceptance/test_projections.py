@@ -3,7 +3,6 @@
 import os
 import threading
 import time
-import urllib.request
 
 from client import chat, post
 from harness import wait_until
@@ -16,14 +15,6 @@ def behind(installation):
     status = installation.json("ledger", "status")
     assert all(made["stopped"] == [] for made in status["projections"])
     return [made["events_behind"] for made in status["projections"]]
-
-
-def metrics(installation):
-    log = installation.process.log.read_text()
-    url = log.rsplit("metrics on ", 1)[1].split()[0]
-    with urllib.request.urlopen(url) as answer:
-        lines = answer.read().decode().splitlines()
-    return {line.rsplit(" ", 1)[0]: line.rsplit(" ", 1)[1] for line in lines if line[0] != "#"}
 
 
 def test_projections_catch_up_after_postgresql_was_restarted_under_load(fresh, demo):
@@ -53,13 +44,13 @@ def test_projections_catch_up_after_postgresql_was_restarted_under_load(fresh, d
     fresh.settled("followed", 60)
     wait_until(lambda: behind(fresh) == [0, 0], 60, "the projections caught up")
     wait_until(
-        lambda: metrics(fresh)['farebox_projection_events_behind{projection="usage"}'] == "0",
+        lambda: fresh.metrics()['farebox_projection_events_behind{projection="usage"}'] == "0",
         what="the metric")
     # A sweep that failed is tried again within seconds; from then on it is at most one behind.
     wait_until(
-        lambda: int(metrics(fresh)['farebox_projection_seconds_behind{projection="statement"}']) < 5,
+        lambda: int(fresh.metrics()['farebox_projection_seconds_behind{projection="statement"}']) < 5,
         what="the lag in seconds")
-    assert metrics(fresh)['farebox_projection_stopped_accounts{projection="usage"}'] == "0"
+    assert fresh.metrics()['farebox_projection_stopped_accounts{projection="usage"}'] == "0"
     calls = sum(event["kind"] == "usage" for event in fresh.events("followed"))
     for dimension in ["hour", "day", "month", "project", "key", "model", "upstream"]:
         usage = fresh.json("usage", "followed", "--by", dimension)

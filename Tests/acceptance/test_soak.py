@@ -1,7 +1,6 @@
 """Memory and descriptors stay flat over many calls."""
 
 import os
-import pathlib
 import subprocess
 import json
 
@@ -10,12 +9,6 @@ from harness import wait_until
 
 CALLS = int(os.environ.get("FAREBOX_TEST_SOAK_CALLS", "100000"))
 CONNECTIONS = 32
-
-
-def resident_kilobytes(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
 
 
 def descriptors(pid):
@@ -44,10 +37,10 @@ def test_memory_and_descriptors_are_flat(fresh, demo, tmp_path):
     pid = fresh.process.pid
     # Caches, pools and the allocator reach their size first.
     count = run(url, key, 3, tmp_path, False) + run(url, key, 3, tmp_path, True)
-    before = resident_kilobytes(pid)
+    before = fresh.process.resident_kilobytes()
     while count < CALLS:
         count += run(url, key, 4, tmp_path, False) + run(url, key, 4, tmp_path, True)
-    after = resident_kilobytes(pid)
+    after = fresh.process.resident_kilobytes()
     assert after < before * 1.15 + 8_192, f"{before} KiB grew to {after} KiB in {count} calls"
 
     # The client's connections are closed; what is left are the listeners and upstream's pool.
