@@ -60,7 +60,7 @@ let targets: [Target] = [
 
     // Domain.
     module("Ledger", "Schema", "Postgres", "Digest"),
-    module("Billing", "Ledger", "Schema", "Postgres", "Digest"),
+    module("Billing", "Ledger", "Schema", "Postgres", "Digest", "Documents"),
     module(
         "Ingress",
         "Billing",
@@ -114,7 +114,7 @@ let targets: [Target] = [
         swiftSettings: settings
     ),
     .testTarget(name: "TidyTests", swiftSettings: settings),
-    tests("Billing", "Ledger", "Schema", "Postgres", "Digest", "TestSupport"),
+    tests("Billing", "Ledger", "Schema", "Postgres", "Digest", "Documents", "TestSupport"),
     tests("Postgres", "TestSupport"),
     tests("Digest"),
     tests("Tokenizer"),
@@ -123,7 +123,7 @@ let targets: [Target] = [
     tests("EventLoop"),
     tests("HTTPServer", "EventLoop"),
     tests("Journal"),
-    tests("Documents"),
+    tests("Documents", "TestSupport"),
 ]
 
 // Fuzzers link a main of their own and instrument all they touch, so a plain build must not see

@@ -24,7 +24,7 @@ import Testing
         "Formats": ["Schema", "Tokenizer"],
         "Tokenizer": [],
         "Ledger": ["Schema", "Postgres", "Digest"],
-        "Billing": ["Schema", "Ledger", "Postgres", "Digest"],
+        "Billing": ["Schema", "Ledger", "Postgres", "Digest", "Documents"],
         "Ingress": [
             "Schema", "Formats", "Tokenizer", "Ledger", "Billing", "HTTPServer", "Curl",
             "Journal", "EventLoop", "Digest",

@@ -1,12 +1,12 @@
 import Foundation
 
 /// What Debian's poppler-utils read from a PDF.
-struct PDFReading {
-    let text: String
-    let fonts: String
-    let facts: String
+package struct PDFReading {
+    package let text: String
+    package let fonts: String
+    package let facts: String
 
-    init(_ bytes: [UInt8]) throws {
+    package init(_ bytes: [UInt8]) throws {
         let file = FileManager.default.temporaryDirectory
             .appending(path: "farebox-\(UUID().uuidString).pdf")
         try Data(bytes).write(to: file)
@@ -17,7 +17,7 @@ struct PDFReading {
     }
 
     /// The pages' texts.
-    var pages: [Substring] {
+    package var pages: [Substring] {
         // Every page ends with a form feed.
         text.split(separator: "\u{0C}", omittingEmptySubsequences: false).dropLast()
     }
