@@ -114,6 +114,7 @@ struct AnswerRelay {
         var answer = RelayedAnswer(firstByteAt: loop.now)
         let body = (try? await collect(bytesMax: Self.errorBytesMax)) ?? []
         answer.outcome = .upstreamRefused
+        answer.failure = AttemptFailure(status: response.status, fields: response.fields)
         answer.lastBytes = UpstreamFailure.refusal(
             status: response.status,
             fields: response.fields,
@@ -169,6 +170,7 @@ struct AnswerRelay {
             answer.lastBytes = .lengthStop(relay)
         } else if let failure = end.failure ?? Self.defect(of: relay, upstream) {
             answer.outcome = failure.outcome
+            answer.failure = failure.attempt
             if exchange.hasBegun {
                 let event = relay.breakOff(
                     with: failure.error,

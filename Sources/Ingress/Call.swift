@@ -3,7 +3,6 @@ import Formats
 import HTTPServer
 import Ledger
 import Schema
-import Tokenizer
 
 /// A request that has arrived: its identifier and its instants.
 ///
@@ -47,38 +46,18 @@ final class ParsedCall {
     }
 }
 
-/// Where a call goes.
-final class RoutedCall {
-    let route: ModelRoute
-    let upstream: Upstream
-    let upstreamModel: String
-    /// What the model's tokens are counted with if the upstream does not report them; nil when
-    /// they are not to be counted, or cannot be.
-    let vocabulary: Vocabulary?
-    /// The call in the upstream's format; nil where that is the client's own.
-    let translated: TranslatedCall?
-
-    init(
-        route: ModelRoute,
-        upstream: Upstream,
-        upstreamModel: String,
-        vocabulary: Vocabulary?,
-        translated: TranslatedCall?
-    ) {
-        self.route = route
-        self.upstream = upstream
-        self.upstreamModel = upstreamModel
-        self.vocabulary = vocabulary
-        self.translated = translated
-    }
-}
-
 /// A call that may leave: its money is set aside and its draft event is in the journal.
 final class AdmittedCall {
     let arrival: Arrival
     let caller: Caller
     let call: ParsedCall
-    let routed: RoutedCall
+    let routes: CallRoutes
+    /// Where the call is, or was last.
+    var routed: RoutedCall
+    /// The attempts that failed before that.
+    var attempts: [UpstreamAttempt] = []
+    /// When its last request left.
+    var leftAt: ContinuousClock.Instant
     /// What keeps the answer for a repeat; nil for a call without an `Idempotency-Key`.
     var recording: CallRecording?
     /// Its hold may grow while the answer comes.
@@ -91,7 +70,7 @@ final class AdmittedCall {
         arrival: Arrival,
         caller: Caller,
         call: ParsedCall,
-        routed: RoutedCall,
+        routes: CallRoutes,
         admission: Admission,
         event: EventID,
         admittedAt: Instant,
@@ -100,11 +79,13 @@ final class AdmittedCall {
         self.arrival = arrival
         self.caller = caller
         self.call = call
-        self.routed = routed
+        self.routes = routes
+        routed = routes.first
         self.admission = admission
         self.event = event
         self.admittedAt = admittedAt
         self.startedAt = startedAt
+        leftAt = startedAt
     }
 
     /// What the request says in the format that it leaves in: what it is bounded and metered by.
@@ -143,6 +124,8 @@ struct RelayedAnswer {
     /// Whether the answer was ended here because its hold could not grow: what had come is owed
     /// whatever the policy is for upstreams that are silent.
     var isCut = false
+    /// Why the upstream's answer is none, where that is the upstream's doing.
+    var failure: AttemptFailure?
     /// What the client still waits for, withheld until the call is settled.
     var lastBytes = LastBytes.rest([])
 
@@ -174,6 +157,7 @@ struct RelayedAnswer {
     mutating func fail(_ failure: UpstreamFailure) {
         outcome = failure.outcome
         status = failure.error.status
+        self.failure = failure.attempt
         lastBytes = .refusal(failure.error)
     }
 

@@ -41,16 +41,16 @@ struct CallLife {
             case .make(let claimed): recording = claimed
             case .replay(let answer): return replay(answer)
             }
-            let routed = try await route(call, caller)
-            let quoteRequest = quote(call, caller, routed)
-            admitted = try await admit(call, caller, routed, quoteRequest)
+            let routes = try await route(call, caller)
+            let quoteRequest = quote(call, caller, routes)
+            admitted = try await admit(call, caller, routes, quoteRequest)
             admitted.recording = recording
         } catch {
             await recording?.release()
             refuse(error)
             return
         }
-        let answer = await relay(admitted, await forward(admitted))
+        let answer = await forward(admitted)
         let usage = await meter(admitted, answer)
         await settle(admitted, usage)
         await deliver(answer, admitted, usage)
@@ -124,91 +124,33 @@ struct CallLife {
     private func route(
         _ call: ParsedCall,
         _ caller: Caller
-    ) async throws(APIError) -> RoutedCall {
-        let model = call.facts.model
-        guard let route = services.configuration.route(model) else {
-            throw APIError(.modelNotFound, "The model \"\(model)\" does not exist here.")
-        }
-        guard caller.mayUse(model) else {
-            throw APIError(.permissionDenied, "This API key may not use the model \"\(model)\".")
-        }
-        guard let upstream = services.configuration.upstreams[route.upstream] else {
-            throw notServed(model)
-        }
-        let upstreamModel = route.upstreamModel ?? model
-        let isCounted = services.configuration.policy.missingUsage == .count
-        return RoutedCall(
-            route: route,
-            upstream: upstream,
-            upstreamModel: upstreamModel,
-            vocabulary: isCounted
-                ? services.vocabularies.vocabulary(route, upstreamModel: upstreamModel) : nil,
-            translated: try await translate(call, caller, route, upstream)
-        )
-    }
-
-    /// The call in the upstream's format; nil where that is the client's own.
-    private func translate(
-        _ call: ParsedCall,
-        _ caller: Caller,
-        _ route: ModelRoute,
-        _ upstream: Upstream
-    ) async throws(APIError) -> TranslatedCall? {
-        if upstream.speaks(arrival.endpoint) { return nil }
-        let translation = Translation.between(
-            arrival.endpoint,
-            upstream.format,
-            hasResponses: upstream.hasResponses
-        )
-        guard let translation else { throw notServed(call.facts.model) }
-        let terms = services.desk.snapshot.terms(
-            model: call.facts.model,
-            currency: caller.account.currency,
-            plan: caller.account.plan,
-            at: services.now()
-        )
-        let outputCap = route.outputTokensMax ?? terms?.outputTokensMax
-        let translated = await scan(call.body) { body in
-            Result { () throws(RequestFault) in
-                try translation.call(from: body, outputCap: outputCap)
-            }
-        }
-        do {
-            return try translated.get()
-        } catch {
-            throw APIError(error)
-        }
-    }
-
-    private func notServed(_ model: String) -> APIError {
-        APIError(
-            .invalidRequest(code: "unsupported_endpoint", parameter: "model"),
-            "The model \"\(model)\" is not served on this endpoint."
-        )
+    ) async throws(APIError) -> CallRoutes {
+        try await Router(
+            services: services,
+            arrival: arrival,
+            call: call,
+            caller: caller,
+            random: callLoop.identifiers
+        ).routes()
     }
 
     // MARK: quote
 
+    /// Bounds the call in every form that it may leave in, whichever route answers in the end.
     private func quote(
         _ call: ParsedCall,
         _ caller: Caller,
-        _ routed: RoutedCall
+        _ routes: CallRoutes
     ) -> QuoteRequest {
-        let facts = routed.translated?.facts ?? call.facts
-        var request = QuoteRequest(
-            inputTokensBound: facts.inputTokensBound,
-            outputTokensAsked: facts.outputCap
-        )
-        request.contextTokensMax = routed.route.contextTokensMax
-        request.outputTokensMax = routed.route.outputTokensMax
-        request.outputTokensFloor = facts.outputCapFloor
+        var request = QuoteRequest(routes.first.translated?.facts ?? call.facts)
+        for other in routes.others {
+            request.cover(QuoteRequest(other.translated?.facts ?? call.facts))
+        }
+        request.contextTokensMax = routes.offered.contextTokensMax
+        request.outputTokensMax = routes.offered.outputTokensMax
         request.minimumOutputTokens = services.configuration.policy.minimumOutputTokens
-        request.choices = facts.choices
-        request.hasImages = facts.imageCount > 0
-        request.cacheWrites = QuoteRequest.CacheWrites(facts.cacheWrites)
-        if let tier = facts.serviceTier { request.ask(for: tier) }
         if let most = caller.key.outputTokensMax {
-            request.outputTokensAsked = min(facts.outputCap ?? most, most)
+            request.outputTokensAsked = min(request.outputTokensAsked ?? most, most)
         }
         return request
     }
@@ -218,7 +160,7 @@ struct CallLife {
     private func admit(
         _ call: ParsedCall,
         _ caller: Caller,
-        _ routed: RoutedCall,
+        _ routes: CallRoutes,
         _ quoteRequest: QuoteRequest
     ) async throws(APIError) -> AdmittedCall {
         let admission: Admission
@@ -228,12 +170,12 @@ struct CallLife {
                     account: caller.account.id,
                     currency: caller.account.currency,
                     plan: caller.account.plan,
-                    model: call.facts.model,
+                    model: routes.model,
                     bounds: quoteRequest,
                     shortCredit: services.configuration.policy.shortCredit,
                     waitMax: services.configuration.limits.creditWait,
                     caps: caller.key.caps,
-                    sliceTokens: sliceTokens(call, routed)
+                    sliceTokens: sliceTokens(call, routes)
                 ),
                 at: services.now()
             )
@@ -244,7 +186,7 @@ struct CallLife {
             arrival: arrival,
             caller: caller,
             call: call,
-            routed: routed,
+            routes: routes,
             admission: admission,
             event: callLoop.identifiers.next(at: admission.admittedAt),
             admittedAt: admission.admittedAt,
@@ -265,21 +207,24 @@ struct CallLife {
 
     /// How much output is held at a time; nil where all is held at once: for an answer in one
     /// piece, and for a stream that cannot be ended before its time.
-    private func sliceTokens(_ call: ParsedCall, _ routed: RoutedCall) -> Int64? {
-        let facts = routed.translated?.facts ?? call.facts
-        guard call.facts.isStreamed, facts.endpoint != .responses else { return nil }
-        return routed.route.holdSliceTokens
+    private func sliceTokens(_ call: ParsedCall, _ routes: CallRoutes) -> Int64? {
+        guard let tokens = routes.offered.holdSliceTokens, call.facts.isStreamed,
+            routes.allFacts(call).allSatisfy({ $0.endpoint != .responses })
+        else { return nil }
+        return tokens
     }
 
     // MARK: forward
 
-    private func forward(_ admitted: AdmittedCall) async -> Result<CurlResponse, CurlError> {
-        let request = UpstreamRequest(admitted, limits: services.configuration.limits)
-        do {
-            return .success(try await callLoop.curl.send(request.curlRequest))
-        } catch {
-            return .failure(error)
-        }
+    /// Tries the routes until one has answered; see `CallAttempts`.
+    private func forward(_ admitted: AdmittedCall) async -> RelayedAnswer {
+        await CallAttempts(
+            services: services,
+            exchange: exchange,
+            callLoop: callLoop,
+            admitted: admitted,
+            relay: { response in await relay(admitted, response) }
+        ).run()
     }
 
     // MARK: relay

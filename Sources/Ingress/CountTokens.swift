@@ -1,4 +1,5 @@
 import Curl
+import EventLoop
 import Formats
 import HTTPServer
 import Schema
@@ -38,14 +39,16 @@ struct CountTokens {
                 now: services.now()
             )
             let call = try await parse()
-            let (found, upstream) = try route(call.facts.model, caller)
-            let model = found.upstreamModel ?? call.facts.model
-            guard upstream.format == .anthropic else {
-                let vocabulary = services.vocabularies.vocabulary(found, upstreamModel: model)
-                let tokens = await count(call, with: vocabulary)
-                return send(status: 200, TokenCount.body(inputTokens: tokens))
+            let (offered, name) = try find(call.facts.model, caller)
+            for route in offered.routes.sorted(by: { $0.priority < $1.priority }) {
+                guard let state = services.upstreams[route.upstream],
+                    state.upstream.format == .anthropic,
+                    case .success(let permit) = state.enter(at: callLoop.loop.now)
+                else { continue }
+                return try await ask(state, permit, route.upstreamModel ?? name, call)
             }
-            try await ask(upstream, model, call)
+            let tokens = await count(call, with: vocabulary(offered, name))
+            send(status: 200, TokenCount.body(inputTokens: tokens))
         } catch {
             services.metrics.refused(error)
             callLoop.log(arrival, error)
@@ -66,19 +69,26 @@ struct CountTokens {
         }
     }
 
-    private func route(
+    private func find(
         _ model: String,
         _ caller: Caller
-    ) throws(APIError) -> (ModelRoute, Upstream) {
-        guard let route = services.configuration.route(model),
-            let upstream = services.configuration.upstreams[route.upstream]
-        else {
+    ) throws(APIError) -> (OfferedModel, name: String) {
+        guard let (offered, name) = services.configuration.models.find(model) else {
             throw APIError(.modelNotFound, "The model \"\(model)\" does not exist here.")
         }
-        guard caller.mayUse(model) else {
+        guard caller.mayUse(name) else {
             throw APIError(.permissionDenied, "This API key may not use the model \"\(model)\".")
         }
-        return (route, upstream)
+        return (offered, name)
+    }
+
+    private func vocabulary(_ offered: OfferedModel, _ name: String) -> Vocabulary? {
+        guard let route = offered.routes.first else { return nil }
+        return services.vocabularies.vocabulary(
+            offered,
+            route,
+            upstreamModel: route.upstreamModel ?? name
+        )
     }
 
     private func count(_ call: ParsedCall, with vocabulary: Vocabulary?) async -> Int64 {
@@ -86,26 +96,37 @@ struct CountTokens {
         return await PromptTokens.count(call, vocabulary) + TokenEstimate.images(of: call.facts)
     }
 
+    /// Asks the upstream, which may have the permit until it has answered.
     private func ask(
-        _ upstream: Upstream,
+        _ state: UpstreamState,
+        _ permit: UpstreamState.Permit,
         _ model: String,
         _ call: ParsedCall
     ) async throws(APIError) {
+        let upstream = state.upstream
         let request = UpstreamRequest(
             arrival,
             to: upstream,
+            key: state.key(permit),
             path: "/v1/messages/count_tokens",
             body: call.facts.upstreamBody(from: call.body, model: model, outputCap: nil),
-            limits: services.configuration.limits
+            limits: services.configuration.limits,
+            total: services.configuration.limits.callDeadline
         )
+        var end = UpstreamHealth.End.unknown
+        defer { state.leave(permit, end, at: callLoop.loop.now) }
         let response: CurlResponse
         let body: [UInt8]
         do {
             response = try await callLoop.curl.send(request.curlRequest)
             body = try await collect(response)
         } catch {
-            throw UpstreamFailure(error, upstream: upstream.name).error
+            let failure = UpstreamFailure(error, upstream: upstream.name)
+            end = failure.attempt.map(UpstreamHealth.End.failed) ?? .unknown
+            throw failure.error
         }
+        let failure = AttemptFailure(status: response.status, fields: response.fields)
+        end = failure.map(UpstreamHealth.End.failed) ?? .answered
         if response.status == 200 { return send(status: 200, body) }
         let refusal = UpstreamFailure.refusal(
             status: response.status,

@@ -1,7 +1,6 @@
 import Billing
 import Formats
 import Schema
-import Tokenizer
 
 /// What the gateway is told: upstreams, the models it offers, its policies and its limits.
 ///
@@ -9,31 +8,36 @@ import Tokenizer
 /// environment.
 package struct GatewayConfiguration: Sendable {
     package var upstreams: [String: Upstream]
-    package var models: [ModelRoute]
+    package var models: ModelCatalogue
     package var policy: GatewayPolicy
     package var limits: GatewayLimits
 
     package init(
         upstreams: [String: Upstream],
-        models: [ModelRoute],
+        models: [OfferedModel],
         policy: GatewayPolicy,
         limits: GatewayLimits
     ) {
         self.upstreams = upstreams
-        self.models = models
+        self.models = ModelCatalogue(models)
         self.policy = policy
         self.limits = limits
     }
 }
 
 /// A provider of models behind one base URL.
-package struct Upstream: Sendable {
+package struct Upstream: Hashable, Sendable {
     package var name: String
     package var format: APIFormat
     /// Without a trailing slash: `https://api.openai.com/v1`, `https://api.anthropic.com`.
     package var baseURL: String
-    /// Nil for an upstream that wants no key.
-    package var apiKey: Secret?
+    /// Used in turn; empty for an upstream that wants no key.
+    package var apiKeys: [Secret]
+    /// The most calls at a time; nil for any number.
+    package var concurrencyMax: Int?
+    /// The most calls at a time with one key; nil for any number.
+    package var keyConcurrencyMax: Int?
+    package var circuit = CircuitSettings()
     package var connectTimeout: Duration
     package var firstByteTimeout: Duration
     package var idleTimeout: Duration
@@ -49,7 +53,7 @@ package struct Upstream: Sendable {
         name: String,
         format: APIFormat,
         baseURL: String,
-        apiKey: Secret?,
+        apiKeys: [Secret] = [],
         connectTimeout: Duration = .seconds(5),
         firstByteTimeout: Duration = .seconds(120),
         idleTimeout: Duration = .seconds(120),
@@ -59,7 +63,7 @@ package struct Upstream: Sendable {
         self.name = name
         self.format = format
         self.baseURL = baseURL
-        self.apiKey = apiKey
+        self.apiKeys = apiKeys
         self.connectTimeout = connectTimeout
         self.firstByteTimeout = firstByteTimeout
         self.idleTimeout = idleTimeout
@@ -76,7 +80,7 @@ extension Upstream {
 }
 
 /// A text that never appears in a log, an error or a test's output.
-package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     package let exposed: String
 
     package init(_ text: String) {
@@ -85,47 +89,6 @@ package struct Secret: Sendable, CustomStringConvertible, CustomDebugStringConve
 
     package var description: String { "«secret»" }
     package var debugDescription: String { "«secret»" }
-}
-
-/// One entry of `models`: a name or a pattern ending in `*`, and where its calls go.
-package struct ModelRoute: Sendable {
-    package var pattern: ModelPattern
-    package var upstream: String
-    /// The name that the upstream knows the model by; nil when it is the client's.
-    package var upstreamModel: String?
-    /// Overrides the price file's limit.
-    package var outputTokensMax: Int64?
-    /// Overrides the price file's limit.
-    package var contextTokensMax: Int64?
-    /// How much output a stream holds money for at a time; nil to hold its whole cap from the
-    /// beginning, as is right for a model that reasons unseen.
-    package var holdSliceTokens: Int64?
-    /// What the model's tokens are counted with; nil for what it is known to have.
-    package var vocabulary: VocabularyName?
-    /// What the model is known to have, found once where the route leads to one model.
-    private let knownVocabulary: VocabularyName?
-    private let isOneModel: Bool
-
-    package init(
-        pattern: ModelPattern,
-        upstream: String,
-        upstreamModel: String?,
-        outputTokensMax: Int64?,
-        contextTokensMax: Int64?,
-        holdSliceTokens: Int64? = nil,
-        vocabulary: VocabularyName? = nil
-    ) {
-        self.pattern = pattern
-        self.upstream = upstream
-        self.upstreamModel = upstreamModel
-        self.outputTokensMax = outputTokensMax
-        self.contextTokensMax = contextTokensMax
-        self.holdSliceTokens = holdSliceTokens
-        self.vocabulary = vocabulary
-        let model = upstreamModel ?? pattern.name
-        isOneModel = model != nil
-        knownVocabulary = model.flatMap(VocabularyName.init(model:))
-    }
 }
 
 /// What happens where the APIs leave it open.
@@ -177,6 +140,10 @@ package struct GatewayLimits: Sendable {
     package var relayBufferBytesMax = 64 << 10
     /// A call's hard end, counted from its admission.
     package var callDeadline = Duration.seconds(600)
+    /// How many attempts at upstreams a call may make.
+    package var attemptsMax = 3
+    /// How long a call may wait between its attempts, all pauses together.
+    package var retryWait = Duration.seconds(2)
     /// How long an instance that PostgreSQL does not hear admits calls on its leases.
     package var leaseValidity = Duration.seconds(600)
     /// What is added for clocks that drift before others may release a silent instance's leases.
@@ -190,18 +157,4 @@ package struct GatewayLimits: Sendable {
     package var connectionsMax = 8_192
 
     package init() {}
-}
-
-extension ModelRoute {
-    /// The vocabulary of one of the models behind the route; nil when it is not known.
-    func vocabulary(of upstreamModel: String) -> VocabularyName? {
-        vocabulary ?? (isOneModel ? knownVocabulary : VocabularyName(model: upstreamModel))
-    }
-}
-
-extension GatewayConfiguration {
-    /// The most specific route for a model; nil when none matches.
-    func route(_ model: String) -> ModelRoute? {
-        models.first { $0.pattern.matches(model) }
-    }
 }

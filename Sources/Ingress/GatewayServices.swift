@@ -16,6 +16,9 @@ package typealias CapReader =
 /// theirs to their end.
 package final class GatewayServices: Sendable {
     package let configuration: GatewayConfiguration
+    let board: UpstreamBoard
+    /// The upstreams of this configuration.
+    let upstreams: UpstreamTable
     package let vocabularies: Vocabularies
     package let snapshots: SnapshotKeeper
     package let desk: AdmissionDesk
@@ -33,6 +36,7 @@ package final class GatewayServices: Sendable {
 
     package init(
         configuration: GatewayConfiguration,
+        board: UpstreamBoard,
         vocabularies: Vocabularies,
         snapshots: SnapshotKeeper,
         desk: AdmissionDesk,
@@ -48,6 +52,8 @@ package final class GatewayServices: Sendable {
         now: @escaping @Sendable () -> Instant
     ) {
         self.configuration = configuration
+        self.board = board
+        upstreams = board.adopt(configuration.upstreams)
         self.vocabularies = vocabularies
         self.snapshots = snapshots
         self.desk = desk
@@ -69,6 +75,7 @@ package final class GatewayServices: Sendable {
     ) -> GatewayServices {
         GatewayServices(
             configuration: configuration,
+            board: board,
             vocabularies: vocabularies,
             snapshots: snapshots,
             desk: desk,

@@ -14,7 +14,10 @@ final class IdentifierSource {
         Identifier(at: instant, random: (word(), word()))
     }
 
-    private func word() -> UInt64 {
+    /// A number from zero up to the bound, for what need not be drawn exactly evenly.
+    func below(_ bound: Int) -> Int { Int(word() % UInt64(bound)) }
+
+    fileprivate func word() -> UInt64 {
         if used == Self.blockBytes {
             block = SecureRandom.bytes(Self.blockBytes)
             used = 0
@@ -22,4 +25,8 @@ final class IdentifierSource {
         defer { used += 8 }
         return block.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: used, as: UInt64.self) }
     }
+}
+
+extension IdentifierSource: RandomNumberGenerator {
+    func next() -> UInt64 { word() }
 }

@@ -71,7 +71,7 @@ struct InformationRoutes {
 
     /// The models that have a route, a price in the account's currency, and the key's leave.
     private func names(for caller: Caller) -> [String] {
-        let routed = services.configuration.models.compactMap { $0.pattern.name }
+        let routed = services.configuration.models.names
         let priced = services.desk.snapshot.editions
             .filter { $0.header.currency == caller.account.currency }
             .flatMap { $0.allTerms.map(\.model) }
@@ -79,11 +79,11 @@ struct InformationRoutes {
     }
 
     private func isServed(_ model: String, to caller: Caller) -> Bool {
-        guard !model.contains("*"), services.configuration.route(model) != nil,
-            caller.mayUse(model)
+        guard !model.contains("*"),
+            let name = services.configuration.models.find(model)?.name, caller.mayUse(name)
         else { return false }
         let terms = services.desk.snapshot.terms(
-            model: model,
+            model: name,
             currency: caller.account.currency,
             plan: caller.account.plan,
             at: services.now()

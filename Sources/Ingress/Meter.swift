@@ -23,7 +23,7 @@ struct Meter {
         usage.outcome = answer.outcome
         usage.latencyMilliseconds = (settledAt - admitted.startedAt).milliseconds
         usage.firstByteMilliseconds = answer.firstByteAt.map {
-            ($0 - admitted.startedAt).milliseconds
+            max(0, ($0 - admitted.leftAt).milliseconds)
         }
         let counted = counts(admitted, answer, promptTokens)
         usage.source = counted.source
@@ -111,13 +111,13 @@ struct Meter {
 extension AdmittedCall {
     /// The call's event as it stands while the call runs: what becomes of it if the instance dies.
     var draft: Usage {
-        Usage(
+        var usage = Usage(
             request: arrival.id,
             lease: admission.hold.lease,
             key: caller.key.id,
             project: caller.key.project,
             admittedAt: admittedAt,
-            model: call.facts.model,
+            model: routes.model,
             upstream: routed.upstream.name,
             upstreamModel: routed.upstreamModel,
             endpoint: arrival.endpoint,
@@ -125,6 +125,8 @@ extension AdmittedCall {
             priceVersion: admission.terms.version,
             hold: admission.hold.amount
         )
+        usage.attempts = attempts
+        return usage
     }
 }
 

@@ -71,6 +71,21 @@ extension CreditShortage {
     }
 }
 
+extension QuoteRequest {
+    /// What a call in one format is bounded by.
+    init(_ facts: CallFacts) {
+        self.init(
+            inputTokensBound: facts.inputTokensBound,
+            outputTokensAsked: facts.outputCap
+        )
+        outputTokensFloor = facts.outputCapFloor
+        choices = facts.choices
+        hasImages = facts.imageCount > 0
+        cacheWrites = CacheWrites(facts.cacheWrites)
+        if let tier = facts.serviceTier { ask(for: tier) }
+    }
+}
+
 extension QuoteRequest.CacheWrites {
     init(_ writes: Formats.CacheWrites) {
         self =

@@ -8,9 +8,12 @@ struct UpstreamFailure {
     let error: APIError
     /// Whether it was us who ended the transfer.
     let isCancelled: Bool
+    /// What it means for further attempts; nil where the upstream is not to blame.
+    let attempt: AttemptFailure?
 
     init(_ error: CurlError, upstream: String) {
         isCancelled = error.kind == .cancelled
+        attempt = AttemptFailure(error)
         if case .timeout = error.kind {
             outcome = .timedOut
             self.error = APIError(
@@ -28,6 +31,7 @@ struct UpstreamFailure {
 
     init(_ reason: String, upstream: String) {
         isCancelled = false
+        attempt = AttemptFailure(broken: 200)
         outcome = .upstreamFailed
         error = APIError(.upstreamFailed, "The upstream \"\(upstream)\" \(reason).")
     }
@@ -46,10 +50,11 @@ struct UpstreamFailure {
         case 400, 413, 422:
             return .whole(status: status, fields: contentType(fields), body: body)
         case 429:
-            let seconds = fields.first { $0.name == "retry-after" }.flatMap { Int($0.value) }
+            let wait = RetryAfter.read(fields) ?? .zero
+            let seconds = Int((wait + .milliseconds(999)).components.seconds)
             return .refusal(
                 APIError(
-                    .rateLimited(limitedBy: "upstream", retryAfterSeconds: max(1, seconds ?? 1)),
+                    .rateLimited(limitedBy: "upstream", retryAfterSeconds: max(1, seconds)),
                     "The upstream \"\(upstream)\" limits the rate of calls."
                 )
             )

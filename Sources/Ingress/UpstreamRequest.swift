@@ -14,10 +14,14 @@ struct UpstreamRequest {
         "x-claude-code-session-id",
     ]
 
-    init(_ admitted: AdmittedCall, limits: GatewayLimits) {
+    /// - Parameters:
+    ///   - key: nil for an upstream that wants none.
+    ///   - total: what is left of the call's time.
+    init(_ admitted: AdmittedCall, key: Secret?, limits: GatewayLimits, total: Duration) {
         self.init(
             admitted.arrival,
             to: admitted.routed.upstream,
+            key: key,
             path: Self.path(admitted.facts.endpoint),
             translated: admitted.routed.translated,
             body: admitted.facts.upstreamBody(
@@ -25,33 +29,37 @@ struct UpstreamRequest {
                 model: admitted.routed.upstreamModel,
                 outputCap: admitted.admission.outputCap
             ),
-            limits: limits
+            limits: limits,
+            total: total
         )
     }
 
     /// - Parameters:
+    ///   - key: nil for an upstream that wants none.
     ///   - path: behind the upstream's base URL.
     ///   - translated: what says the fields of the upstream's format, where that is another than
     ///     the client's; the client's own then mean nothing.
     init(
         _ arrival: Arrival,
         to upstream: Upstream,
+        key: Secret?,
         path: String,
         translated: TranslatedCall? = nil,
         body: [UInt8],
-        limits: GatewayLimits
+        limits: GatewayLimits,
+        total: Duration
     ) {
         let query = translated == nil ? arrival.request.query.map { "?" + $0 } ?? "" : ""
         curlRequest = CurlRequest(
             method: "POST",
             url: upstream.baseURL + path + query,
-            fields: Self.fields(upstream, arrival, translated),
+            fields: Self.fields(upstream, key, arrival, translated),
             body: body,
             timeouts: CurlTimeouts(
                 connect: upstream.connectTimeout,
                 firstByte: upstream.firstByteTimeout,
                 idle: upstream.idleTimeout,
-                total: limits.callDeadline
+                total: total
             ),
             caFile: upstream.caFile,
             bufferBytesMax: limits.relayBufferBytesMax
@@ -71,6 +79,7 @@ struct UpstreamRequest {
 
     private static func fields(
         _ upstream: Upstream,
+        _ key: Secret?,
         _ arrival: Arrival,
         _ translated: TranslatedCall?
     ) -> [(name: String, value: String)] {
@@ -78,10 +87,10 @@ struct UpstreamRequest {
             (name: "content-type", value: "application/json"),
             (name: "x-request-id", value: arrival.requestID),
         ]
-        if let apiKey = upstream.apiKey {
+        if let key {
             switch upstream.format {
-            case .openAI: fields.append(("authorization", "Bearer \(apiKey.exposed)"))
-            case .anthropic: fields.append(("x-api-key", apiKey.exposed))
+            case .openAI: fields.append(("authorization", "Bearer \(key.exposed)"))
+            case .anthropic: fields.append(("x-api-key", key.exposed))
             }
         }
         if let trace = arrival.trace {

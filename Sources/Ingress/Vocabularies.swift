@@ -19,8 +19,12 @@ package struct Vocabularies: Sendable {
 
     /// The vocabulary of the model behind a route: the one that its configuration names, or that
     /// the model is known to have; nil when it is not known or not at hand.
-    func vocabulary(_ route: ModelRoute, upstreamModel: String) -> Vocabulary? {
+    func vocabulary(
+        _ model: OfferedModel,
+        _ route: ModelRoute,
+        upstreamModel: String
+    ) -> Vocabulary? {
         if cl100k == nil, o200k == nil { return nil }
-        return route.vocabulary(of: upstreamModel).flatMap { self[$0] }
+        return model.vocabulary(route, of: upstreamModel).flatMap { self[$0] }
     }
 }

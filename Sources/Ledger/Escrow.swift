@@ -144,7 +144,12 @@ package final class Escrow: Sendable {
         }
     }
 
-    /// Whether calls, growth and upstream attempts are allowed now.
+    /// Whether a call that was admitted may still go to an upstream: looked at before each attempt.
+    package var permitsAttempts: Bool {
+        tenure.withLock { $0 }?.permitsAttempts(at: .now) ?? false
+    }
+
+    /// Whether calls and growth are allowed now.
     package var isAdmitting: Bool {
         tenure.withLock { $0 }?.admits(at: .now) ?? false
     }

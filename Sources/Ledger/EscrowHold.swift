@@ -136,6 +136,11 @@ package struct EscrowTenure: Hashable, Sendable {
         self.validUntil = max(self.validUntil, validUntil)
     }
 
+    /// Whether calls that were admitted may go to an upstream at this moment: also while draining.
+    package func permitsAttempts(at now: ContinuousClock.Instant) -> Bool {
+        phase != .superseded && now < validUntil
+    }
+
     /// Whether calls may be admitted at this moment.
     package func admits(at now: ContinuousClock.Instant) -> Bool {
         phase == .serving && now < validUntil

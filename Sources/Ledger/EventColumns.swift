@@ -62,12 +62,11 @@ struct EventColumns {
             if case .usage(let usage) = event.body {
                 append(usage, placed.effect)
                 currency.append(usage.upstreamCost == nil ? nil : currencies[event.account])
-                data.append(nil)
             } else {
                 append(nil, placed.effect)
                 currency.append(nil)
-                data.append(event.body.data)
             }
+            data.append(event.body.data)
         }
     }
 
@@ -133,10 +132,11 @@ struct EventColumns {
 }
 
 extension EventBody {
-    /// What the column `data` holds; nil for usage, which has columns of its own.
+    /// What the column `data` holds; nil for usage without failed attempts, for all else of it has
+    /// columns of its own.
     var data: JSONText? {
         switch self {
-        case .usage: nil
+        case .usage(let usage): JSONText.attempts(usage.attempts)
         case .creditGranted(let grant):
             JSONText.object([
                 ("grant", grant.grant.description), ("kind", grant.kind.rawValue),
@@ -174,6 +174,19 @@ extension EventBody {
 }
 
 extension JSONText {
+    /// A call's failed attempts, in their order; nil when there are none.
+    fileprivate static func attempts(_ attempts: [UpstreamAttempt]) -> JSONText? {
+        if attempts.isEmpty { return nil }
+        let objects = attempts.map { attempt in
+            object([
+                ("upstream", attempt.upstream), ("upstream_model", attempt.upstreamModel),
+                ("end", attempt.end.rawValue), ("status", attempt.status.map(String.init)),
+                ("milliseconds", String(attempt.milliseconds)),
+            ]).text
+        }
+        return JSONText("{\"attempts\": [\(objects.joined(separator: ", "))]}")
+    }
+
     /// An object of strings and nulls.
     fileprivate static func object(_ members: [(name: String, value: String?)]) -> JSONText {
         let texts = members.map { "\(quoted($0.name)): \($0.value.map(quoted) ?? "null")" }

@@ -29,7 +29,9 @@ extension EventEncoding {
         let body: EventBody
         switch kind {
         case .usage:
-            body = .usage(try reader.usage())
+            var usage = try reader.usage()
+            if version >= 3 { usage.attempts = try reader.attempts() }
+            body = .usage(usage)
         case .creditGranted:
             body = .creditGranted(
                 CreditGranted(
@@ -153,6 +155,22 @@ private struct EventReader {
         usage.excess = try pico()
         usage.upstreamCost = try isPresent() ? try pico() : nil
         return usage
+    }
+
+    mutating func attempts() throws(EventDecodingError) -> [UpstreamAttempt] {
+        var attempts: [UpstreamAttempt] = []
+        for _ in 0..<(try integer(UInt32.self)) {
+            attempts.append(
+                UpstreamAttempt(
+                    upstream: try text(),
+                    upstreamModel: try text(),
+                    end: try name(),
+                    status: try isPresent() ? Int(try integer(Int64.self)) : nil,
+                    milliseconds: try integer()
+                )
+            )
+        }
+        return attempts
     }
 
     mutating func tokens() throws(EventDecodingError) -> TokenUsage {

@@ -73,9 +73,13 @@ extension Usage {
             return "a count is out of bounds"
         }
         guard latencyMilliseconds >= 0, (firstByteMilliseconds ?? 0) >= 0,
-            contextTier.threshold >= 0, (0...999).contains(status)
+            contextTier.threshold >= 0, (0...999).contains(status),
+            attempts.allSatisfy({ $0.milliseconds >= 0 })
         else { return "a duration, a tier or the status is out of bounds" }
-        guard !unstorable(model), !unstorable(upstream), !unstorable(upstreamModel) else {
+        let names = attempts.flatMap { [$0.upstream, $0.upstreamModel] }
+        guard !unstorable(model), !names.contains(where: unstorable), !unstorable(upstream),
+            !unstorable(upstreamModel)
+        else {
             return "a name holds a NUL"
         }
         return nil

@@ -9,15 +9,17 @@ import Schema
 package enum EventEncoding {
     /// The newest version.
     ///
-    /// 2 added the terms of a grant. An event is written in the oldest version that has all its
+    /// 2 added the terms of a grant, 3 the attempts of a call that failed before the one that
+    /// ended it. An event is written in the oldest version that has all its
     /// fields, so those of before keep their bytes.
-    package static let version: UInt8 = 2
+    package static let version: UInt8 = 3
 
     /// The version that an event is written in.
     static func version(of body: EventBody) -> UInt8 {
         switch body {
         case .creditGranted(let grant): grant.priority == 0 && grant.expiresAt == nil ? 1 : 2
-        case .usage, .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
+        case .usage(let usage): usage.attempts.isEmpty ? 1 : 3
+        case .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
             .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost:
             1
         }
@@ -35,6 +37,7 @@ package enum EventEncoding {
         switch event.body {
         case .usage(let usage):
             writer.write(usage)
+            if version >= 3 { writer.write(usage.attempts) }
         case .creditGranted(let grant):
             writer.write(grant.grant)
             writer.write(grant.kind.rawValue)
@@ -119,6 +122,17 @@ private struct EventWriter {
         write(usage.charge)
         write(usage.excess)
         write(optional: usage.upstreamCost) { $0.write($1) }
+    }
+
+    mutating func write(_ attempts: [UpstreamAttempt]) {
+        write(UInt32(attempts.count))
+        for attempt in attempts {
+            write(attempt.upstream)
+            write(attempt.upstreamModel)
+            write(attempt.end.rawValue)
+            write(optional: attempt.status) { $0.write(Int64($1)) }
+            write(attempt.milliseconds)
+        }
     }
 
     mutating func write(_ tokens: TokenUsage) {

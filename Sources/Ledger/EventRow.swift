@@ -14,7 +14,13 @@ struct EventRow: Sendable {
         data->>'expires_at' AS expiry_text, data->>'kept_pico' AS kept_text,
         data->>'invoice' AS invoice, data->>'number' AS document_number,
         data->>'lease' AS lease_text, data->>'instance' AS instance_text,
-        data->>'epoch' AS epoch_text, data->>'bound_pico' AS bound_text
+        data->>'epoch' AS epoch_text, data->>'bound_pico' AS bound_text,
+        CASE WHEN kind = 'usage' AND data IS NOT NULL THEN ARRAY(
+            SELECT attempt->>field
+            FROM jsonb_array_elements(data->'attempts') WITH ORDINALITY a(attempt, number),
+                unnest(ARRAY['upstream', 'upstream_model', 'end', 'status', 'milliseconds'])
+                    WITH ORDINALITY f(field, place)
+            ORDER BY number, place) END AS attempt_fields
         """
 
     init(_ row: Row) throws(PostgresError) {
@@ -160,7 +166,29 @@ struct EventRow: Sendable {
         // The append added to the producer's excess what of the charge found no cover.
         usage.excess = (try pico(row, "excess_pico") ?? .zero) - (usage.charge + amount)
         usage.upstreamCost = try pico(row, "upstream_cost_pico")
+        usage.attempts = try attempts(row)
         return usage
+    }
+
+    /// The failed attempts, of which the row has the fields one after the other.
+    private static func attempts(_ row: Row) throws(PostgresError) -> [UpstreamAttempt] {
+        guard let fields = try row.get("attempt_fields", as: [String?]?.self) else { return [] }
+        guard !fields.isEmpty, fields.count.isMultiple(of: 5) else {
+            throw PostgresError(.decoding, "data is no list of attempts")
+        }
+        return try stride(from: 0, to: fields.count, by: 5).map { start throws(PostgresError) in
+            guard let upstream = fields[start], let model = fields[start + 1],
+                let end = fields[start + 2].flatMap(AttemptEnd.init),
+                let milliseconds = fields[start + 4].flatMap(Int64.init)
+            else { throw PostgresError(.decoding, "data is no list of attempts") }
+            return UpstreamAttempt(
+                upstream: upstream,
+                upstreamModel: model,
+                end: end,
+                status: fields[start + 3].flatMap { Int($0) },
+                milliseconds: milliseconds
+            )
+        }
     }
 
     private static func tokens(_ row: Row) throws(PostgresError) -> TokenUsage {

@@ -34,6 +34,8 @@ package struct Usage: Hashable, Sendable {
     package var excess: Pico
     /// What the upstream is expected to bill; nil when no price for it is known.
     package var upstreamCost: Pico?
+    /// The attempts that came to nothing before the one that `upstream` and the rest tell of.
+    package var attempts: [UpstreamAttempt]
 
     package init(
         request: RequestID,
@@ -73,6 +75,7 @@ package struct Usage: Hashable, Sendable {
         charge = .zero
         excess = .zero
         upstreamCost = nil
+        attempts = []
     }
 }
 
@@ -97,7 +100,8 @@ package enum UsageOutcome: String, CaseIterable, Sendable {
     case upstreamFailed = "upstream_failed"
     /// The upstream went silent, or the call reached its deadline.
     case timedOut = "timed_out"
-    /// The instance died while the call ran; recorded by the next start.
+    /// The instance died while the call ran, recorded by the next start; or lost its lease before
+    /// the call could leave.
     case interrupted
 }
 

@@ -37,14 +37,46 @@ import Testing
         )
         #expect(faults == [])
         let upstream = try #require(file.gateway.upstreams["a"])
-        #expect(upstream.baseURL == "http://x/v1" && upstream.apiKey?.exposed == "hush")
+        #expect(upstream.baseURL == "http://x/v1")
+        #expect(upstream.apiKeys.map(\.exposed) == ["hush"])
         #expect(upstream.connectTimeout == .seconds(2) && upstream.idleTimeout == .seconds(60))
-        #expect(file.gateway.route("gpt-5")?.upstreamModel == "five")
-        #expect(file.gateway.route("gpt-6")?.pattern.description == "gpt-*")
-        #expect(file.gateway.route("claude") == nil)
+        let models = file.gateway.models
+        #expect(models.find("gpt-5")?.model.routes.first?.upstreamModel == "five")
+        #expect(models.find("gpt-6")?.model.pattern.description == "gpt-*")
+        #expect(models.find("claude") == nil)
         #expect(file.gateway.policy.shortCredit == .refuse)
         #expect(file.gateway.limits.bodyBytesMax == 4096)
         #expect(file.gateway.limits.callDeadline == .seconds(5))
+    }
+
+    @Test func `routes, keys and circuits are read`() throws {
+        let (file, faults) = try read(
+            """
+            {
+              upstreams: {
+                a: { format: "openai", baseURL: "http://x/v1", apiKeys: [{env: "K"}, {env: "L"}],
+                     concurrencyMax: 5, keyConcurrencyMax: 3, circuit: {failures: 2, seconds: 1} },
+                b: { format: "anthropic", baseURL: "http://y" },
+              },
+              models: {
+                m: { routes: [{upstream: "a", weight: 9}, {upstream: "b", model: "n", priority: 2}],
+                     aliases: ["m-latest"], strategy: "least-busy" },
+              },
+              limits: { attemptsMax: 4, retryWaitMilliseconds: 100 },
+            }
+            """,
+            environment: ["K": "one", "L": "two"]
+        )
+        #expect(faults == [])
+        let upstream = try #require(file.gateway.upstreams["a"])
+        #expect(upstream.apiKeys.map(\.exposed) == ["one", "two"])
+        #expect(upstream.concurrencyMax == 5 && upstream.keyConcurrencyMax == 3)
+        #expect(upstream.circuit.failuresMax == 2 && upstream.circuit.openFor == .seconds(1))
+        let (model, name) = try #require(file.gateway.models.find("m-latest"))
+        #expect(name == "m" && model.strategy == .leastBusy)
+        #expect(model.routes.map(\.weight) == [9, 1] && model.routes.map(\.priority) == [1, 2])
+        #expect(file.gateway.limits.attemptsMax == 4)
+        #expect(file.gateway.limits.retryWait == .milliseconds(100))
     }
 
     @Test(arguments: [
@@ -62,9 +94,20 @@ import Testing
             "upstreams.a.apiKeys[0].env"
         ),
         (
-            "{upstreams: {a: {format: 'openai', baseURL: 'http://x', concurrencyMax: 5}}}",
+            "{upstreams: {a: {format: 'openai', baseURL: 'http://x', concurrencyMax: 0}}}",
             "upstreams.a.concurrencyMax"
         ),
+        (
+            "{upstreams: {a: {format: 'openai', baseURL: 'http://x', keyConcurrencyMax: 5}}}",
+            "upstreams.a.keyConcurrencyMax"
+        ),
+        (
+            "{upstreams: {a: {format: 'openai', baseURL: 'http://x', circuit: {failures: 0}}}}",
+            "upstreams.a.circuit.failures"
+        ),
+        ("{models: {m: {routes: [{upstream: 'b', weight: -1}]}}}", "models.m.routes[0].upstream"),
+        ("{models: {'m*': {routes: [], aliases: ['n']}}}", "models.m*.routes"),
+        ("{limits: {attemptsMax: 0}}", "limits.attemptsMax"),
         ("{models: {m: {routes: [{upstream: 'b'}]}}}", "models.m.routes[0].upstream"),
         ("{models: {m: {}}}", "models.m.routes"),
         ("{models: {'a*b': {routes: []}}}", "models.a*b"),
@@ -76,6 +119,24 @@ import Testing
     func `a fault is named by its path`(text: String, path: String) throws {
         let (_, faults) = try read(text)
         #expect(faults.contains { $0.hasPrefix("\(path):") }, "\(faults)")
+    }
+
+    @Test(arguments: [
+        ("m: {routes: [{upstream: 'a', weight: -1}]}", "models.m.routes[0].weight"),
+        ("m: {routes: [{upstream: 'a', priority: 0}]}", "models.m.routes[0].priority"),
+        ("m: {routes: [{upstream: 'a', model: 'x*'}]}", "models.m.routes[0].model"),
+        ("m: {routes: [{upstream: 'a'}, {upstream: 'z'}]}", "models.m.routes[1].upstream"),
+        ("m: {routes: [{upstream: 'a'}], strategy: 'dice'}", "models.m.strategy"),
+        ("'m*': {routes: [{upstream: 'a'}], aliases: ['n']}", "models.m*.aliases"),
+        ("m: {routes: [{upstream: 'a'}], aliases: ['n*']}", "models.m.aliases[0]"),
+        ("m: {routes: [{upstream: 'a'}], aliases: ['m']}", "models.m.aliases[0]"),
+        ("m: {routes: [{upstream: 'a'}], aliases: ['n', 'n']}", "models.m.aliases[1]"),
+    ])
+    func `a fault in a model is named by its path`(model: String, path: String) throws {
+        let (_, faults) = try read(
+            "{upstreams: {a: {format: 'openai', baseURL: 'http://x'}}, models: {\(model)}}"
+        )
+        #expect(faults.count == 1 && faults[0].hasPrefix("\(path):"), "\(faults)")
     }
 
     @Test func `a secret in a file never appears in its faults`() throws {

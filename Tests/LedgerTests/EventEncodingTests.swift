@@ -15,6 +15,7 @@ import Testing
                 $0.upstreamCost = nil
                 $0.model = "модель-🚕"
             },
+            .usage(charge: .zero, of: account) { $0.attempts = attempts },
             .grant(.balanceMax, to: account),
             Event(
                 account: account,
@@ -32,6 +33,23 @@ import Testing
         + credit.map {
             Event(account: account, id: EventID(high: 5, low: 8), occurredAt: .sample, body: $0)
         }
+
+    static let attempts = [
+        UpstreamAttempt(
+            upstream: "a",
+            upstreamModel: "m",
+            end: .failed,
+            status: 503,
+            milliseconds: 12
+        ),
+        UpstreamAttempt(
+            upstream: "b",
+            upstreamModel: "модель",
+            end: .unreachable,
+            status: nil,
+            milliseconds: 0
+        ),
+    ]
 
     private static let credit: [EventBody] = [
         .creditGranted(
@@ -100,7 +118,7 @@ import Testing
     }
 
     @Test func `a newer version is named`() {
-        #expect(throws: EventDecodingError.unknownVersion(3)) { try EventEncoding.decode([3, 0]) }
+        #expect(throws: EventDecodingError.unknownVersion(4)) { try EventEncoding.decode([4, 0]) }
     }
 
     /// Stored hashes depend on these bytes: a change here needs a new version of the encoding.

@@ -42,6 +42,19 @@ struct EventStoreTests {
         }
     }
 
+    @Test func `a call's failed attempts come back from the database as they were`() async throws {
+        try await LedgerFixture.run { ledger in
+            let account = try await ledger.account(credit: Pico(1_000))
+            let event = Event.usage(charge: Pico(7), of: account) {
+                $0.attempts = EventEncodingTests.attempts
+            }
+            _ = try await ledger.events.append([event])
+            guard case .usage(let usage) = event.body else { return }
+            let read = try await ledger.events.usage(of: usage.request)
+            #expect(read?.event == event)
+        }
+    }
+
     @Test func `versions have no gap although transactions roll back`() async throws {
         try await LedgerFixture.run(connectionsMax: 8) { ledger in
             let account = try await ledger.account(credit: Pico(1_000))

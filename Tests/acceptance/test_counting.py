@@ -34,10 +34,11 @@ def installed(folder, upstream, policy, **more):
     installation = Installation(folder)
     installation.prepare()
     model = {"vocabulary": "o200k_base"}
+    circuit = {"circuit": {"failures": 1_000_000}}
     installation.configure(
         {
-            "chat": {"format": "openai", "baseURL": f"{upstream.url}/v1", **more},
-            "messages": {"format": "anthropic", "baseURL": upstream.url, **more},
+            "chat": {"format": "openai", "baseURL": f"{upstream.url}/v1", **circuit, **more},
+            "messages": {"format": "anthropic", "baseURL": upstream.url, **circuit, **more},
         },
         {
             "demo-small": {"routes": [{"upstream": "chat"}], **model},

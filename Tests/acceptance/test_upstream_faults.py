@@ -30,11 +30,16 @@ def gateway(tmp_path_factory, upstream):
     installation = Installation(tmp_path_factory.mktemp("faults"))
     installation.prepare()
     timeouts = {"connect": 1, "firstByte": 1, "idle": 1}
+    # One upstream plays all faults: none of them shall keep the next from it.
+    circuit = {"failures": 1_000_000}
     installation.configure(
         {
-            "chat": {"format": "openai", "baseURL": f"{upstream.url}/v1", "timeouts": timeouts},
-            "messages": {"format": "anthropic", "baseURL": upstream.url, "timeouts": timeouts},
-            "nowhere": {"format": "openai", "baseURL": "http://127.0.0.1:1", "timeouts": timeouts},
+            "chat": {"format": "openai", "baseURL": f"{upstream.url}/v1", "timeouts": timeouts,
+                     "circuit": circuit},
+            "messages": {"format": "anthropic", "baseURL": upstream.url, "timeouts": timeouts,
+                     "circuit": circuit},
+            "nowhere": {"format": "openai", "baseURL": "http://127.0.0.1:1", "timeouts": timeouts,
+                     "circuit": circuit},
         },
         {
             "demo-small": {"routes": [{"upstream": "chat"}]},

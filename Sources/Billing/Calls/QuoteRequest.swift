@@ -3,7 +3,7 @@ import Schema
 /// What bounds the cost of a call, as far as the request and the configuration say.
 package struct QuoteRequest: Hashable, Sendable {
     /// Which cache writes the call can cause.
-    package enum CacheWrites: Hashable, Sendable {
+    package enum CacheWrites: Comparable, Hashable, Sendable {
         /// The upstream writes only when asked, and was not.
         case none
         /// Up to the short time to live; also where the upstream writes of its own accord.
@@ -44,6 +44,24 @@ package struct QuoteRequest: Hashable, Sendable {
     /// The tier that the client asked for, which an upstream may also lower to the standard one.
     package mutating func ask(for tier: ServiceTier) {
         serviceTiers = tier == .standard ? [.standard] : [tier, .standard]
+    }
+
+    /// Raises every bound to that of another form of the same call, so that it holds for both.
+    package mutating func cover(_ other: QuoteRequest) {
+        inputTokensBound = max(inputTokensBound, other.inputTokensBound)
+        if let asked = outputTokensAsked, let more = other.outputTokensAsked {
+            outputTokensAsked = max(asked, more)
+        } else {
+            outputTokensAsked = nil
+        }
+        outputTokensFloor = max(outputTokensFloor, other.outputTokensFloor)
+        choices = max(choices, other.choices)
+        cacheWrites = max(cacheWrites, other.cacheWrites)
+        hasImages = hasImages || other.hasImages
+        hasAudio = hasAudio || other.hasAudio
+        wantsAudio = wantsAudio || other.wantsAudio
+        serviceTiers += other.serviceTiers.filter { !serviceTiers.contains($0) }
+        webSearchesMax = max(webSearchesMax, other.webSearchesMax)
     }
 
     /// The classes that the prompt's tokens can be reported in.

@@ -22,7 +22,8 @@ enum CheckConfigurationCommand {
                 path: path,
                 environment: Settings.current.environment
             )
-            let (upstreams, models) = (file.gateway.upstreams.count, file.gateway.models.count)
+            let gateway = file.gateway
+            let (upstreams, models) = (gateway.upstreams.count, gateway.models.models.count)
             return CommandResult(
                 text: "\(path) is fine: \(upstreams) upstreams, \(models) models.",
                 json: .object([("ok", .flag(true)), ("faults", .array([]))])

@@ -47,7 +47,8 @@ enum ExplainCommand {
             ])
         }
         return """
-            \(usage.model) by \(usage.upstream) (\(usage.upstreamModel)), \(usage.outcome.rawValue)
+            \(attempts(usage))\(usage.model) by \(usage.upstream) (\(usage.upstreamModel)), \
+            \(usage.outcome.rawValue)
             tokens: \(usage.source.rawValue); tier: \(usage.serviceTier.rawValue); \
             price version \(usage.priceVersion)
 
@@ -57,5 +58,14 @@ enum ExplainCommand {
             excess \(currency.text(recorded.excess))
             on the balance: \(currency.text(recorded.amount)), version \(recorded.version)
             """
+    }
+
+    /// A line for each attempt that failed before the call was answered.
+    private static func attempts(_ usage: Usage) -> String {
+        usage.attempts.map { attempt in
+            let status = attempt.status.map { " with \($0)" } ?? ""
+            return "tried \(attempt.upstream) (\(attempt.upstreamModel)): \(attempt.end.rawValue)"
+                + "\(status) after \(attempt.milliseconds) ms, not charged\n"
+        }.joined()
     }
 }

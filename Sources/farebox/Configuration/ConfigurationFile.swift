@@ -148,7 +148,8 @@ struct ConfigurationFile {
             known: [
                 "bodyBytesMax", "responseBytesMax", "relayBufferBytesMax", "callDeadlineSeconds",
                 "disconnectDrainSeconds", "creditWaitMilliseconds", "drainSeconds",
-                "connectionsMax", "leaseSeconds", "leaseMarginSeconds",
+                "connectionsMax", "leaseSeconds", "leaseMarginSeconds", "attemptsMax",
+                "retryWaitMilliseconds",
             ]
         )
         var limits = GatewayLimits()
@@ -161,6 +162,8 @@ struct ConfigurationFile {
         integer("responseBytesMax", 1_024...(1 << 30)) { limits.responseBytesMax = Int($0) }
         integer("relayBufferBytesMax", 4_096...(16 << 20)) { limits.relayBufferBytesMax = Int($0) }
         integer("callDeadlineSeconds", 1...600) { limits.callDeadline = .seconds($0) }
+        integer("attemptsMax", 1...20) { limits.attemptsMax = Int($0) }
+        integer("retryWaitMilliseconds", 0...60_000) { limits.retryWait = .milliseconds($0) }
         integer("leaseSeconds", 5...3_600) { limits.leaseValidity = .seconds($0) }
         integer("leaseMarginSeconds", 1...600) { limits.leaseMargin = .seconds($0) }
         integer("disconnectDrainSeconds", 0...600) { limits.disconnectDrain = .seconds($0) }

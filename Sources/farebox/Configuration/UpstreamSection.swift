@@ -26,7 +26,8 @@ struct UpstreamSection {
             tree,
             at: path,
             known: [
-                "format", "baseURL", "apiKeys", "timeouts", "caFile", "onDisconnect", "responses",
+                "format", "baseURL", "apiKeys", "concurrencyMax", "keyConcurrencyMax", "circuit",
+                "timeouts", "caFile", "onDisconnect", "responses",
             ]
         )
         if fields["format"] == nil { reader.fault("\(path).format", "is missing") }
@@ -46,7 +47,7 @@ struct UpstreamSection {
             name: name,
             format: format,
             baseURL: baseURL,
-            apiKey: apiKey(fields["apiKeys"], at: "\(path).apiKeys"),
+            apiKeys: apiKeys(fields["apiKeys"], at: "\(path).apiKeys"),
             caFile: reader.text(fields["caFile"], at: "\(path).caFile"),
             onDisconnect: reader.choice(
                 fields["onDisconnect"],
@@ -60,6 +61,15 @@ struct UpstreamSection {
             }
             upstream.hasResponses = hasResponses
         }
+        func concurrency(_ field: String) -> Int? {
+            reader.integer(fields[field], at: "\(path).\(field)", in: 1...1_000_000).map(Int.init)
+        }
+        upstream.concurrencyMax = concurrency("concurrencyMax")
+        upstream.keyConcurrencyMax = concurrency("keyConcurrencyMax")
+        if upstream.keyConcurrencyMax != nil, fields["apiKeys"] == nil {
+            reader.fault("\(path).keyConcurrencyMax", "means something with apiKeys only")
+        }
+        upstream.circuit = circuit(fields["circuit"], at: "\(path).circuit")
         func seconds(_ field: String, _ current: Duration) -> Duration {
             let path = "\(path).timeouts.\(field)"
             return reader.integer(timeouts[field], at: path, in: 1...600).map(Duration.seconds)
@@ -83,13 +93,27 @@ struct UpstreamSection {
         return text.hasSuffix("/") ? String(text.dropLast()) : text
     }
 
-    private func apiKey(_ tree: JSONTree?, at path: String) -> Secret? {
-        let keys = reader.list(tree, at: path)
-        guard keys.count <= 1 else {
-            reader.fault(path, "has \(keys.count) keys; this version uses one an upstream")
-            return nil
+    private func circuit(_ tree: JSONTree?, at path: String) -> CircuitSettings {
+        let fields = reader.object(tree, at: path, known: ["failures", "seconds", "secondsMax"])
+        var circuit = CircuitSettings()
+        func integer(_ name: String, _ range: ClosedRange<Int64>) -> Int64? {
+            reader.integer(fields[name], at: "\(path).\(name)", in: range)
         }
-        return keys.first.flatMap { secret($0, at: "\(path)[0]") }
+        if let failures = integer("failures", 1...1_000_000) {
+            circuit.failuresMax = Int(failures)
+        }
+        if let time = integer("seconds", 1...3_600) { circuit.openFor = .seconds(time) }
+        if let time = integer("secondsMax", 1...3_600) { circuit.openForMax = .seconds(time) }
+        if circuit.openForMax < circuit.openFor {
+            reader.fault("\(path).secondsMax", "must not be less than seconds")
+        }
+        return circuit
+    }
+
+    private func apiKeys(_ tree: JSONTree?, at path: String) -> [Secret] {
+        let keys = reader.list(tree, at: path)
+        if tree != nil, keys.isEmpty { reader.fault(path, "must have a key, or be left out") }
+        return keys.enumerated().compactMap { secret($1, at: "\(path)[\($0)]") }
     }
 
     /// A secret is named, never written: `{"env": "NAME"}` or `{"file": "PATH"}`.

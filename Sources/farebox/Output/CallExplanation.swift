@@ -68,6 +68,7 @@ struct CallExplanation {
         return .object([
             ("request_id", .text("req_\(usage.request.hexadecimal)")),
             ("model", .text(usage.model)), ("upstream", .text(usage.upstream)),
+            ("attempts", .attempts(usage)),
             ("usage_source", .text(usage.source.rawValue)),
             ("price_version", .integer(usage.priceVersion.number)), ("terms", .array(terms)),
             ("charge", .money(usage.charge, currency)), ("hold", .money(usage.hold, currency)),

@@ -159,7 +159,23 @@ extension JSONNode {
             ("hold", .money(usage.hold, currency)), ("charge", .money(usage.charge, currency)),
             ("excess", .money(excess, currency)),
             ("upstream_cost", usage.upstreamCost.map { .money($0, currency) } ?? .null),
+            ("attempts", .attempts(usage)),
         ]
         return .object(fields)
+    }
+
+    /// The attempts that failed before the one that ended the call.
+    static func attempts(_ usage: Usage) -> JSONNode {
+        .array(
+            usage.attempts.map { attempt in
+                .object([
+                    ("upstream", .text(attempt.upstream)),
+                    ("upstream_model", .text(attempt.upstreamModel)),
+                    ("end", .text(attempt.end.rawValue)),
+                    ("status", attempt.status.map { .integer(Int64($0)) } ?? .null),
+                    ("milliseconds", .integer(attempt.milliseconds)),
+                ])
+            }
+        )
     }
 }

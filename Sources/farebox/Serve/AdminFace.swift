@@ -16,6 +16,7 @@ struct AdminFace: Sendable {
     let sealing: SealRunner
     let loops: [EventLoop]
     let projections: ProjectionsRunner
+    let board: UpstreamBoard
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         let (status, type, text) =
@@ -23,10 +24,16 @@ struct AdminFace: Sendable {
             case ("GET", "/metrics"):
                 (
                     200, "text/plain; version=0.0.4",
-                    metrics.text(gauges: gauges) + projections.metrics
+                    metrics.text(gauges: gauges) + board.metrics + projections.metrics
                 )
             case ("GET", "/healthz"): (200, "text/plain", "ok\n")
-            default: (404, "text/plain", "GET /metrics, GET /healthz\n")
+            case ("GET", UpstreamCommands.adminPath):
+                (
+                    200, "application/json",
+                    UpstreamShape.node(board.statuses()).line + "\n"
+                )
+            default:
+                (404, "text/plain", "GET /metrics, /healthz, \(UpstreamCommands.adminPath)\n")
             }
         try? exchange.respond(
             status: status,

@@ -93,8 +93,10 @@ struct Instance: Sendable {
             configuration: CurlConfiguration()
         )
         let database = database
+        let board = UpstreamBoard()
         let gatewayServices = GatewayServices(
             configuration: configuration,
+            board: board,
             vocabularies: vocabularies,
             snapshots: keeper,
             desk: desk,
@@ -139,7 +141,8 @@ struct Instance: Sendable {
             keyedCalls: keyedCalls.calls,
             sealing: sealing,
             loops: loops.members.map(\.loop),
-            projections: projections
+            projections: projections,
+            board: board
         )
         admin = HTTPServer(
             loop: loops.members[0].loop,

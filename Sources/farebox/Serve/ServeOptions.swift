@@ -6,7 +6,7 @@ import Schema
 /// What `serve` was told by its command line, its configuration file and the environment.
 struct ServeOptions: Sendable {
     private static let defaultListen = "127.0.0.1:8080"
-    private static let defaultAdminListen = "127.0.0.1:8081"
+    static let defaultAdminListen = "127.0.0.1:8081"
 
     let databaseURL: String
     let listen: SocketAddress

@@ -21,10 +21,10 @@ struct VocabularyFolder {
         for name in VocabularyName.allCases {
             found[name] = try read(name)
         }
-        for route in configuration.models {
-            guard let name = route.vocabulary, found[name] == nil else { continue }
+        for model in configuration.models.models {
+            guard let name = model.vocabulary, found[name] == nil else { continue }
             throw CommandFailure(
-                "models.\(route.pattern).vocabulary is \(name.rawValue), and FAREBOX_VOCABULARY"
+                "models.\(model.pattern).vocabulary is \(name.rawValue), and FAREBOX_VOCABULARY"
                     + " names no folder with \(name.rawValue).tiktoken"
             )
         }

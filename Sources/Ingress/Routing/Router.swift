@@ -1,0 +1,160 @@
+import Billing
+import Formats
+import Ledger
+import Schema
+
+/// Finds the routes of a call, and the order in which they are tried.
+struct Router {
+    let services: GatewayServices
+    let arrival: Arrival
+    let call: ParsedCall
+    let caller: Caller
+    let random: IdentifierSource
+
+    /// - Throws: 404 or 403 for the model, and the 400 that says why no route can carry the call.
+    func routes() async throws(APIError) -> CallRoutes {
+        let asked = call.facts.model
+        guard let (offered, name) = services.configuration.models.find(asked) else {
+            throw APIError(.modelNotFound, "The model \"\(asked)\" does not exist here.")
+        }
+        guard caller.mayUse(name) else {
+            throw APIError(.permissionDenied, "This API key may not use the model \"\(asked)\".")
+        }
+        var translations = Translations()
+        if offered.routes.count == 1 {
+            let only = try await candidate(offered.routes[0], offered, name, &translations).get()
+            return CallRoutes(model: name, first: only, others: [])
+        }
+        var fault: APIError?
+        var candidates: [RoutedCall] = []
+        for index in order(offered, name) {
+            switch await candidate(offered.routes[index], offered, name, &translations) {
+            case .success(let candidate): candidates.append(candidate)
+            // What one format cannot carry, another may.
+            case .failure(let error): fault = fault ?? error
+            }
+        }
+        guard let first = candidates.first else { throw fault ?? notServed }
+        return CallRoutes(model: name, first: first, others: Array(candidates.dropFirst()))
+    }
+
+    private func candidate(
+        _ route: ModelRoute,
+        _ offered: OfferedModel,
+        _ name: String,
+        _ translations: inout Translations
+    ) async -> Result<RoutedCall, APIError> {
+        guard let state = services.upstreams[route.upstream] else { return .failure(notServed) }
+        let upstreamModel = route.upstreamModel ?? name
+        let isCounted = services.configuration.policy.missingUsage == .count
+        let translated: TranslatedCall?
+        switch await translate(offered, name, state.upstream, &translations) {
+        case .success(let call): translated = call
+        case .failure(let error): return .failure(error)
+        }
+        return .success(
+            RoutedCall(
+                offered: offered,
+                state: state,
+                upstreamModel: upstreamModel,
+                vocabulary: isCounted
+                    ? services.vocabularies.vocabulary(
+                        offered,
+                        route,
+                        upstreamModel: upstreamModel
+                    ) : nil,
+                translated: translated
+            )
+        )
+    }
+
+    // MARK: order
+
+    private func order(_ offered: OfferedModel, _ name: String) -> [Int] {
+        let candidates = offered.routes.map { route in
+            RouteOrder.Candidate(
+                priority: route.priority,
+                weight: route.weight,
+                cost: offered.strategy == .cheapest
+                    ? cost(route, name, offered) : nil,
+                inFlight: services.upstreams[route.upstream]?.inFlight ?? 0
+            )
+        }
+        var random = random
+        return RouteOrder.order(candidates, by: offered.strategy, random: &random)
+    }
+
+    /// What the call would cost the operator if it used all that it may; nil without a price in
+    /// the account's currency, for nothing else can be compared.
+    private func cost(_ route: ModelRoute, _ name: String, _ offered: OfferedModel) -> Pico? {
+        let currency = caller.account.currency
+        let terms = services.desk.snapshot.costTerms(
+            upstream: route.upstream,
+            model: route.upstreamModel ?? name,
+            preferring: currency,
+            at: services.now()
+        )
+        guard let terms, terms.currency == currency else { return nil }
+        let tier = call.facts.serviceTier ?? .standard
+        let cap = call.facts.outputCap ?? offered.outputTokensMax ?? terms.outputTokensMax ?? 0
+        // Any cap will do to compare by, and no sum of these overflows.
+        let output = Int128(min(cap, TokenUsage.countMax) * call.facts.choices)
+        let input = Int128(call.facts.inputTokensBound)
+        return Pico(
+            terms.rate(.input, tier, .base).price.units * input
+                + terms.rate(.output, tier, .base).price.units * output
+        )
+    }
+
+    // MARK: translation
+
+    /// The translations of one call, each made once however many routes share its format.
+    private struct Translations {
+        var made: [(format: APIFormat, hasResponses: Bool, call: TranslatedCall)] = []
+    }
+
+    /// The call in the upstream's format; nil where that is the client's own.
+    private func translate(
+        _ offered: OfferedModel,
+        _ name: String,
+        _ upstream: Upstream,
+        _ translations: inout Translations
+    ) async -> Result<TranslatedCall?, APIError> {
+        if upstream.speaks(arrival.endpoint) { return .success(nil) }
+        let made = translations.made.first {
+            $0.format == upstream.format && $0.hasResponses == upstream.hasResponses
+        }
+        if let made { return .success(made.call) }
+        let translation = Translation.between(
+            arrival.endpoint,
+            upstream.format,
+            hasResponses: upstream.hasResponses
+        )
+        guard let translation else { return .failure(notServed) }
+        let terms = services.desk.snapshot.terms(
+            model: name,
+            currency: caller.account.currency,
+            plan: caller.account.plan,
+            at: services.now()
+        )
+        let outputCap = offered.outputTokensMax ?? terms?.outputTokensMax
+        let translated = await scan(call.body) { body in
+            Result { () throws(RequestFault) in
+                try translation.call(from: body, outputCap: outputCap)
+            }
+        }
+        switch translated {
+        case .success(let call):
+            translations.made.append((upstream.format, upstream.hasResponses, call))
+            return .success(call)
+        case .failure(let fault): return .failure(APIError(fault))
+        }
+    }
+
+    private var notServed: APIError {
+        APIError(
+            .invalidRequest(code: "unsupported_endpoint", parameter: "model"),
+            "The model \"\(call.facts.model)\" is not served on this endpoint."
+        )
+    }
+}

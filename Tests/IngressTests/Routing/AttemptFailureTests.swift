@@ -1,0 +1,75 @@
+import Schema
+import Testing
+
+@testable import Ingress
+
+@Suite struct AttemptFailureTests {
+    private let now = ContinuousClock.now
+
+    private func again(_ failure: AttemptFailure?, keys: Bool = false, count: Int = 1)
+        -> AttemptPlan.Again?
+    {
+        failure?.again(at: now, attemptCount: count, hasOtherKeys: keys, jitter: 0)
+    }
+
+    @Test(arguments: [200, 201, 400, 413, 422])
+    func `a success and the caller's own fault are never retried`(status: Int) {
+        #expect(AttemptFailure(status: status, fields: []) == nil)
+    }
+
+    @Test(arguments: [500, 502, 503, 529, 408])
+    func `an upstream that says that it failed is asked again`(
+        status: Int
+    ) {
+        let failure = AttemptFailure(status: status, fields: [])
+        #expect(failure?.end == .failed && failure?.isUpstreamFault == true)
+        #expect(again(failure) == .notBefore(now + .milliseconds(200)))
+        #expect(again(failure, count: 3) == .notBefore(now + .milliseconds(800)))
+        #expect(again(failure, count: 20) == .notBefore(now + .seconds(2)))
+    }
+
+    @Test func `what may have been done is only sent elsewhere`() {
+        #expect(again(AttemptFailure(status: 504, fields: [])) == .never)
+        #expect(again(AttemptFailure(broken: 200)) == .never)
+    }
+
+    @Test(arguments: [401, 402])
+    func `a refused key is replaced by another, and says nothing of the upstream`(
+        status: Int
+    ) {
+        let failure = AttemptFailure(status: status, fields: [])
+        #expect(failure?.end == .keyRefused && failure?.isUpstreamFault == false)
+        #expect(again(failure, keys: true) == .atOnce)
+        #expect(again(failure, keys: false) == .never)
+    }
+
+    @Test(arguments: [302, 403, 404, 418])
+    func `what only the operator can mend goes to another route`(
+        status: Int
+    ) {
+        #expect(again(AttemptFailure(status: status, fields: [])) == .never)
+    }
+
+    @Test func `retry-after is honoured`() {
+        let failure = AttemptFailure(status: 429, fields: [("retry-after", "7")])
+        #expect(failure?.isUpstreamFault == false)
+        #expect(again(failure) == .notBefore(now + .seconds(7)))
+        #expect(again(failure, keys: true) == .atOnce)
+    }
+
+    @Test(
+        arguments: [
+            ([("retry-after-ms", "250"), ("retry-after", "9")], Duration.milliseconds(250)),
+            ([("retry-after", "1.5")], .milliseconds(1_500)),
+            ([("retry-after", "1e30")], .seconds(3_600)),
+            ([("retry-after", "-1")], nil), ([("retry-after", "nan")], nil),
+            ([("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], nil), ([], nil),
+        ] as [([(name: String, value: String)], Duration?)]
+    )
+    func `it is read as seconds or milliseconds, and nothing else`(
+        fields: [(name: String, value: String)],
+        expected: Duration?
+    ) {
+        #expect(RetryAfter.read(fields) == expected)
+    }
+}
