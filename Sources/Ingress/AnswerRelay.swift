@@ -25,6 +25,8 @@ struct AnswerRelay {
     let policy: GatewayPolicy
     /// What keeps the hold ahead of the answer; nil where it covers all.
     let growingHold: GrowingHold?
+    /// Dates what is said of rate limits.
+    let now: @Sendable () -> Instant
     /// Notes what a running answer has come to, durably.
     let note: (RelayedAnswer) async -> Void
 
@@ -344,7 +346,7 @@ struct AnswerRelay {
             if !exchange.hasBegun {
                 try exchange.begin(
                     status: response.status,
-                    fields: admitted.streamFields
+                    fields: admitted.streamFields(at: now())
                 )
             }
             try exchange.write(output)

@@ -16,6 +16,8 @@ final class Arrival {
     let request: HTTPRequest
     /// The trace that the client says the call belongs to.
     let trace: TraceContext?
+    /// Its part in the key's rate limits, once the key is known and if it has any.
+    var rates: CallRates?
 
     init(
         id: RequestID,
@@ -33,6 +35,12 @@ final class Arrival {
 
     var format: APIFormat { endpoint.format }
     var query: String? { request.query }
+
+    /// The fields of every answer to it, whatever comes of it.
+    func fields(at now: Instant) -> [(name: String, value: String)] {
+        let fields = format.requestIDFields(requestID)
+        return rates.map { fields + $0.fields(format, now: now) } ?? fields
+    }
 }
 
 /// A body that has been read, and what it says.

@@ -36,6 +36,7 @@ struct CallLife {
         do {
             try accept()
             let caller = try authenticate()
+            arrival.rates = CallRates(caller, services.limiter)
             let call = try await parse()
             switch try await claim(call, caller) {
             case .make(let claimed): recording = claimed
@@ -74,8 +75,7 @@ struct CallLife {
         try Caller.authenticate(
             arrival.request,
             format: arrival.format,
-            directory: services.snapshots.directory,
-            now: services.now()
+            services: services
         )
     }
 
@@ -152,6 +152,9 @@ struct CallLife {
         if let most = caller.key.outputTokensMax {
             request.outputTokensAsked = min(request.outputTokensAsked ?? most, most)
         }
+        if let most = caller.key.rates.tokensPerMinute {
+            request.lowerCap(toFit: most)
+        }
         return request
     }
 
@@ -163,6 +166,41 @@ struct CallLife {
         _ routes: CallRoutes,
         _ quoteRequest: QuoteRequest
     ) async throws(APIError) -> AdmittedCall {
+        let admission = try await setAside(call, caller, routes, quoteRequest)
+        let admitted = AdmittedCall(
+            arrival: arrival,
+            caller: caller,
+            call: call,
+            routes: routes,
+            admission: admission,
+            event: callLoop.identifiers.next(at: admission.admittedAt),
+            admittedAt: admission.admittedAt,
+            startedAt: callLoop.loop.now
+        )
+        do {
+            try await services.settlement.enter(admitted, callLoop)
+        } catch {
+            services.desk.release(admission)
+            arrival.rates?.release()
+            throw APIError(
+                .unavailable(retryAfterSeconds: 1),
+                "The journal of this instance cannot be written."
+            )
+        }
+        services.metrics.admitted(isStreamed: call.facts.isStreamed)
+        return admitted
+    }
+
+    /// Sets the call's money aside and counts it under its key's limits, or does neither.
+    ///
+    /// The money first, because it may be waited for: what a minute counts leaves at once.
+    private func setAside(
+        _ call: ParsedCall,
+        _ caller: Caller,
+        _ routes: CallRoutes,
+        _ quoteRequest: QuoteRequest
+    ) async throws(APIError) -> Admission {
+        try arrival.rates?.foresee(tokens: quoteRequest.tokensBound(outputCap: 0))
         let admission: Admission
         do {
             admission = try await services.desk.admit(
@@ -182,27 +220,16 @@ struct CallLife {
         } catch {
             throw APIError(error, in: caller.account.currency)
         }
-        let admitted = AdmittedCall(
-            arrival: arrival,
-            caller: caller,
-            call: call,
-            routes: routes,
-            admission: admission,
-            event: callLoop.identifiers.next(at: admission.admittedAt),
-            admittedAt: admission.admittedAt,
-            startedAt: callLoop.loop.now
-        )
         do {
-            try await services.settlement.enter(admitted, callLoop)
+            try await arrival.rates?.admit(
+                tokens: quoteRequest.tokensBound(outputCap: admission.outputCap),
+                waitMax: services.configuration.limits.creditWait
+            )
         } catch {
             services.desk.release(admission)
-            throw APIError(
-                .unavailable(retryAfterSeconds: 1),
-                "The journal of this instance cannot be written."
-            )
+            throw error
         }
-        services.metrics.admitted(isStreamed: call.facts.isStreamed)
-        return admitted
+        return admission
     }
 
     /// How much output is held at a time; nil where all is held at once: for an answer in one
@@ -248,6 +275,7 @@ struct CallLife {
                 limits: services.configuration.limits,
                 policy: services.configuration.policy,
                 growingHold: GrowingHold(admitted, services.desk, callLoop.loop),
+                now: services.now,
                 note: { answer in
                     let isMeasured = services.configuration.policy.interrupted == .measured
                     let usage = isMeasured ? usage(admitted, answer) : admitted.draft
@@ -292,6 +320,7 @@ struct CallLife {
     /// Durable before the client gets its last byte.
     private func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
         await services.settlement.settle(admitted, usage, callLoop)
+        arrival.rates?.settle(tokens: usage.tokens.inputTotal + usage.tokens.outputTotal)
         services.metrics.settled(usage)
         callLoop.log(admitted, usage)
     }
@@ -301,7 +330,7 @@ struct CallLife {
         _ admitted: AdmittedCall,
         _ usage: Usage
     ) async {
-        let delivery = Delivery(exchange: exchange, admitted: admitted) {
+        let delivery = Delivery(exchange: exchange, admitted: admitted, now: services.now()) {
             services.escrow.balance(admitted.caller.account.id)
         }
         guard let recording = admitted.recording else {
@@ -321,6 +350,6 @@ struct CallLife {
     private func refuse(_ error: APIError) {
         services.metrics.refused(error)
         callLoop.log(arrival, error)
-        exchange.refuse(error, arrival.format, requestID: arrival.requestID)
+        exchange.refuse(error, arrival, at: services.now())
     }
 }

@@ -11,18 +11,19 @@ struct Caller: Sendable {
 }
 
 extension Caller {
-    /// Finds the caller by the secret that the request carries.
+    /// Finds the caller by the secret that the request carries, where it may come from.
     ///
     /// The secret is hashed before it is looked up, so that nothing depends on the timing of its
     /// bytes. Of two headers, `x-api-key` wins on Anthropic's routes, `authorization` elsewhere.
     ///
-    /// - Throws: 401 without a valid key, 403 when the account is suspended.
+    /// - Throws: 401 without a valid key, 403 when the account is suspended or the key is not for
+    ///   this address.
     static func authenticate(
         _ request: HTTPRequest,
         format: APIFormat,
-        directory: DirectorySnapshot,
-        now: Instant
+        services: GatewayServices
     ) throws(APIError) -> Caller {
+        let directory = services.snapshots.directory
         let presented = presented(by: request, format)
         if case .nothing = presented {
             throw APIError(
@@ -31,13 +32,23 @@ extension Caller {
             )
         }
         guard case .secret(let hash) = presented, let key = directory.key(hash),
-            key.expiresAt.map({ now < $0 }) ?? true,
+            key.expiresAt.map({ services.now() < $0 }) ?? true,
             let account = directory.accounts[key.account]
         else {
             throw APIError(.invalidKey, "This API key is unknown, expired or revoked.")
         }
         guard !account.isSuspended else {
             throw APIError(.permissionDenied, "The account of this API key is suspended.")
+        }
+        if let addresses = key.addresses {
+            let trusted = services.configuration.trustedProxies
+            let address = ClientAddress.of(request, trusting: trusted)
+            guard let address, addresses.contains(where: { $0.contains(address) }) else {
+                throw APIError(
+                    .permissionDenied,
+                    "This API key may not be used from this address."
+                )
+            }
         }
         return Caller(key: key, account: account)
     }

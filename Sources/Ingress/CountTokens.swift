@@ -35,16 +35,24 @@ struct CountTokens {
             let caller = try Caller.authenticate(
                 arrival.request,
                 format: arrival.format,
-                directory: services.snapshots.directory,
-                now: services.now()
+                services: services
             )
+            arrival.rates = CallRates(caller, services.limiter)
             let call = try await parse()
             let (offered, name) = try find(call.facts.model, caller)
-            for route in offered.routes.sorted(by: { $0.priority < $1.priority }) {
-                guard let state = services.upstreams[route.upstream],
-                    state.upstream.format == .anthropic,
-                    case .success(let permit) = state.enter(at: callLoop.loop.now)
-                else { continue }
+            // Asking an upstream is a request, although a free one.
+            let asked = upstreams(of: offered)
+            if !asked.isEmpty {
+                try await arrival.rates?.admit(
+                    tokens: 0,
+                    waitMax: services.configuration.limits.creditWait
+                )
+            }
+            defer { if !asked.isEmpty { arrival.rates?.settle(tokens: 0) } }
+            for (state, route) in asked {
+                guard case .success(let permit) = state.enter(at: callLoop.loop.now) else {
+                    continue
+                }
                 return try await ask(state, permit, route.upstreamModel ?? name, call)
             }
             let tokens = await count(call, with: vocabulary(offered, name))
@@ -52,7 +60,7 @@ struct CountTokens {
         } catch {
             services.metrics.refused(error)
             callLoop.log(arrival, error)
-            exchange.refuse(error, arrival.format, requestID: arrival.requestID)
+            exchange.refuse(error, arrival, at: services.now())
         }
     }
 
@@ -80,6 +88,16 @@ struct CountTokens {
             throw APIError(.permissionDenied, "This API key may not use the model \"\(model)\".")
         }
         return (offered, name)
+    }
+
+    /// The upstreams that count the model's tokens themselves, in their order.
+    private func upstreams(of offered: OfferedModel) -> [(UpstreamState, ModelRoute)] {
+        offered.routes.sorted { $0.priority < $1.priority }.compactMap { route in
+            guard let state = services.upstreams[route.upstream],
+                state.upstream.format == .anthropic
+            else { return nil }
+            return (state, route)
+        }
     }
 
     private func vocabulary(_ offered: OfferedModel, _ name: String) -> Vocabulary? {
@@ -159,7 +177,7 @@ struct CountTokens {
         do {
             try exchange.respond(
                 status: status,
-                fields: HTTPFields(type + arrival.format.requestIDFields(arrival.requestID)),
+                fields: HTTPFields(type + arrival.fields(at: services.now())),
                 body: body
             )
         } catch {

@@ -8,6 +8,7 @@ import Schema
 struct Delivery {
     let exchange: HTTPExchange
     let admitted: AdmittedCall
+    let now: Instant
     /// The account's balance as this instance knows it after the call; nil when it does not.
     let balance: () -> Pico?
 
@@ -48,7 +49,7 @@ struct Delivery {
         switch lastBytes {
         case .whole(let status, let upstreamFields, let body):
             var fields = HTTPFields(upstreamFields)
-            admitted.describe(in: &fields)
+            admitted.describe(in: &fields, at: now)
             fields.append("x-farebox-cost", text(usage.charge))
             if let balance = balance() { fields.append("x-farebox-balance", text(balance)) }
             return Closing(status: status, fields: fields, bytes: body, isStream: false)
@@ -57,11 +58,11 @@ struct Delivery {
         case .lengthStop(let relay):
             return stream(usage, lengthStop(of: relay, charged: usage))
         case .refusal(let error):
-            let (format, requestID) = (admitted.arrival.format, admitted.arrival.requestID)
-            let rendered = error.render(format, requestID: requestID)
+            let arrival = admitted.arrival
+            let rendered = error.render(arrival.format, requestID: arrival.requestID)
             return Closing(
                 status: rendered.status,
-                fields: HTTPFields(rendered.fields + format.requestIDFields(requestID)),
+                fields: HTTPFields(rendered.fields + arrival.fields(at: now)),
                 bytes: rendered.body,
                 isStream: false
             )
@@ -71,7 +72,7 @@ struct Delivery {
     private func stream(_ usage: Usage, _ bytes: [UInt8]) -> Closing {
         Closing(
             status: usage.status,
-            fields: admitted.streamFields,
+            fields: admitted.streamFields(at: now),
             bytes: bytes,
             isStream: true
         )
@@ -92,8 +93,8 @@ struct Delivery {
 
 extension AdmittedCall {
     /// Adds what every answer to an admitted call says about itself.
-    func describe(in fields: inout HTTPFields) {
-        for (name, value) in arrival.format.requestIDFields(arrival.requestID) {
+    func describe(in fields: inout HTTPFields, at now: Instant) {
+        for (name, value) in arrival.fields(at: now) {
             fields.append(name, value)
         }
         if isCapLowered { fields.append("x-farebox-output-cap", String(admission.outputCap)) }
@@ -104,9 +105,9 @@ extension AdmittedCall {
         admission.wasCapLowered || call.facts.outputCap.map { admission.outputCap < $0 } ?? false
     }
 
-    var streamFields: HTTPFields {
+    func streamFields(at now: Instant) -> HTTPFields {
         var fields = HTTPFields()
-        describe(in: &fields)
+        describe(in: &fields, at: now)
         fields.append("content-type", "text/event-stream; charset=utf-8")
         fields.append("cache-control", "no-cache")
         return fields

@@ -74,18 +74,39 @@ package final class Gateway: Sendable {
             path: request.path,
             namesAnthropicVersion: request.fields["anthropic-version"] != nil
         )
-        exchange.refuse(error, format, requestID: "req_\(id.hexadecimal)")
+        let requestID = "req_\(id.hexadecimal)"
+        exchange.refuse(
+            error,
+            format,
+            requestID: requestID,
+            fields: format.requestIDFields(requestID)
+        )
     }
 }
 
 extension HTTPExchange {
-    /// Answers with an error in the caller's own format.
-    func refuse(_ error: APIError, _ format: APIFormat, requestID: String) {
+    /// Answers a call with an error in its own format.
+    func refuse(_ error: APIError, _ arrival: Arrival, at now: Instant) {
+        refuse(
+            error,
+            arrival.format,
+            requestID: arrival.requestID,
+            fields: arrival.fields(at: now)
+        )
+    }
+
+    /// Answers with an error in the caller's own format, and with these fields besides its own.
+    func refuse(
+        _ error: APIError,
+        _ format: APIFormat,
+        requestID: String,
+        fields: [(name: String, value: String)]
+    ) {
         let rendered = error.render(format, requestID: requestID)
         do {
             try respond(
                 status: rendered.status,
-                fields: HTTPFields(rendered.fields + format.requestIDFields(requestID)),
+                fields: HTTPFields(rendered.fields + fields),
                 body: rendered.body
             )
         } catch {

@@ -11,6 +11,8 @@ package struct GatewayConfiguration: Sendable {
     package var models: ModelCatalogue
     package var policy: GatewayPolicy
     package var limits: GatewayLimits
+    /// Whose `X-Forwarded-For` tells where a call comes from.
+    package var trustedProxies: [AddressRange] = []
 
     package init(
         upstreams: [String: Upstream],

@@ -24,6 +24,7 @@ package final class GatewayServices: Sendable {
     package let desk: AdmissionDesk
     package let settlement: Settlement
     package let escrow: Escrow
+    package let limiter: RateLimiter
     package let accounts: AccountFigures
     package let caps: CapReader
     package let usage: KeyUsage
@@ -42,6 +43,7 @@ package final class GatewayServices: Sendable {
         desk: AdmissionDesk,
         settlement: Settlement,
         escrow: Escrow,
+        limiter: RateLimiter,
         accounts: @escaping AccountFigures,
         caps: @escaping CapReader,
         usage: KeyUsage,
@@ -59,6 +61,7 @@ package final class GatewayServices: Sendable {
         self.desk = desk
         self.settlement = settlement
         self.escrow = escrow
+        self.limiter = limiter
         self.accounts = accounts
         self.caps = caps
         self.usage = usage

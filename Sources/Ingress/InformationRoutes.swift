@@ -61,8 +61,7 @@ struct InformationRoutes {
         let caller = try Caller.authenticate(
             request,
             format: format,
-            directory: services.snapshots.directory,
-            now: services.now()
+            services: services
         )
         return (caller, format)
     }

@@ -2,9 +2,9 @@ import Digest
 import Postgres
 import Schema
 
-/// Makes, lists and revokes the keys that calls are authenticated with.
+/// Makes, lists, rotates and revokes the keys that calls are authenticated with.
 package struct APIKeys: Sendable {
-    private let database: Database
+    let database: Database
 
     package init(_ database: Database) {
         self.database = database
@@ -21,6 +21,9 @@ package struct APIKeys: Sendable {
         /// The most output tokens of a call; above zero.
         package var outputTokensMax: Int64?
         package var limits = SpendLimits.none
+        package var rates = RateLimits.none
+        /// Where its calls may come from; nil is anywhere.
+        package var addresses: [AddressRange]?
 
         package init(account: String) {
             self.account = account
@@ -39,6 +42,9 @@ package struct APIKeys: Sendable {
                 throw LedgerError(.invalid, "a key may name 1 to 100 patterns of models")
             }
         }
+        if let addresses = creation.addresses, !(1...100).contains(addresses.count) {
+            throw LedgerError(.invalid, "a key may name 1 to 100 ranges of addresses")
+        }
         guard (creation.outputTokensMax ?? 1) > 0 else {
             throw LedgerError(.invalid, "the most output tokens must be above zero")
         }
@@ -55,10 +61,13 @@ package struct APIKeys: Sendable {
             _ = try session.execute(
                 """
                 INSERT INTO api_keys (account_id, key_id, project_id, secret_hash, prefix, name,
-                    models, expires_at, max_output_tokens)
+                    models, expires_at, max_output_tokens, requests_per_minute,
+                    tokens_per_minute, concurrency, addresses)
                 VALUES (\(account.id), \(id), \(project.id), \(secret.hash), \(secret.prefix),
                     \(creation.name), \(creation.models), \(creation.expiresAt),
-                    \(creation.outputTokensMax))
+                    \(creation.outputTokensMax), \(creation.rates.requestsPerMinute),
+                    \(creation.rates.tokensPerMinute), \(creation.rates.concurrency),
+                    \(creation.addresses?.map(\.description)))
                 ON CONFLICT (account_id, key_id) DO NOTHING
                 """
             )
@@ -127,13 +136,21 @@ package struct KeySummary: Hashable, Sendable {
     package let expiresAt: Instant?
     package let outputTokensMax: Int64?
     package let limits: SpendLimits
+    package let rates: RateLimits
+    package let addresses: [AddressRange]?
+    /// When the last of the secrets ends that it had before; nil when none works any more.
+    package let retiredSecretsExpireAt: Instant?
     package let currency: Currency
     package let createdAt: Instant
     package let revokedAt: Instant?
 
     static let query: SQL = """
         SELECT api_keys.*, accounts.slug AS account_slug, accounts.currency,
-            projects.slug AS project_slug, day_limit, month_limit, total_limit
+            projects.slug AS project_slug, day_limit, month_limit, total_limit,
+            (SELECT max(retired_secrets.expires_at) FROM retired_secrets
+                WHERE retired_secrets.account_id = api_keys.account_id
+                    AND retired_secrets.key_id = api_keys.key_id
+                    AND retired_secrets.expires_at > clock_timestamp()) AS retired_expire_at
         FROM api_keys JOIN accounts USING (account_id) JOIN projects USING (account_id, project_id)
             LEFT JOIN spend_caps ON spend_caps.account_id = api_keys.account_id
                 AND scope_id = api_keys.key_id
@@ -150,6 +167,9 @@ package struct KeySummary: Hashable, Sendable {
         expiresAt = try row.get("expires_at")
         outputTokensMax = try row.get("max_output_tokens")
         limits = try SpendLimits(row)
+        rates = try RateLimits(row)
+        addresses = try AddressRange.list(row)
+        retiredSecretsExpireAt = try row.get("retired_expire_at")
         currency = try row.get("currency")
         createdAt = try row.get("created_at")
         revokedAt = try row.get("revoked_at")

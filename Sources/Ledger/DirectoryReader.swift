@@ -8,7 +8,17 @@ struct DirectoryReader {
 
     private static let keyColumns: SQL = """
         account_id, key_id, project_id, secret_hash, models, expires_at, max_output_tokens,
+        requests_per_minute, tokens_per_minute, concurrency, addresses,
         revoked_at IS NOT NULL AS is_revoked
+        """
+
+    /// Keys by the secrets that they had before, each with the earlier of the two ends.
+    private static let retiredKeys: SQL = """
+        (SELECT account_id, key_id, project_id, retired_secrets.secret_hash, models,
+            least(api_keys.expires_at, retired_secrets.expires_at) AS expires_at,
+            max_output_tokens, requests_per_minute, tokens_per_minute, concurrency, addresses,
+            revoked_at
+        FROM retired_secrets JOIN api_keys USING (account_id, key_id)) AS retired_keys
         """
 
     private let session: Session
@@ -75,8 +85,19 @@ struct DirectoryReader {
                 entries.append((hash: try row.get("secret_hash"), key: key))
                 last = (key.account, key.id)
             }
-            if rows.count < Self.pageSize { return entries }
+            if rows.count < Self.pageSize { break }
         }
+        let retired = try session.execute(
+            """
+            SELECT \(Self.keyColumns) FROM \(Self.retiredKeys)
+            WHERE expires_at > now() AND revoked_at IS NULL
+            """
+        )
+        for row in retired {
+            let key = try DirectorySnapshot.Key(row, caps: caps)
+            entries.append((hash: try row.get("secret_hash"), key: key))
+        }
+        return entries
     }
 
     // MARK: What has changed
@@ -107,15 +128,18 @@ struct DirectoryReader {
         var changes = DirectoryChanges()
         if !accounts.isEmpty { changes.accounts = try self.accounts(accounts) }
         if !keys.isEmpty || !projects.isEmpty {
-            let rows = try session.execute(
-                """
-                SELECT \(Self.keyColumns) FROM api_keys
-                WHERE (account_id, key_id) IN (SELECT unnest(\(keyOwners)), unnest(\(keys)))
-                    OR (account_id, project_id)
-                        IN (SELECT unnest(\(projectOwners)), unnest(\(projects)))
-                """
-            )
-            changes.keys = try self.keys(rows, ofAccounts: keyOwners + projectOwners)
+            for table in ["api_keys", Self.retiredKeys] {
+                let rows = try session.execute(
+                    """
+                    SELECT \(Self.keyColumns) FROM \(table)
+                    WHERE (account_id, key_id) IN (SELECT unnest(\(keyOwners)), unnest(\(keys)))
+                        OR (account_id, project_id)
+                            IN (SELECT unnest(\(projectOwners)), unnest(\(projects)))
+                    """
+                )
+                let found = try self.keys(rows, ofAccounts: keyOwners + projectOwners)
+                changes.keys.merge(found) { current, _ in current }
+            }
         }
         return changes
     }
@@ -189,7 +213,9 @@ extension DirectorySnapshot.Key {
                 ? []
                 : [CapScope.key(id), .project(project)].compactMap { scope in
                     caps[scope.id].map { SpendCap(scope, $0) }
-                }
+                },
+            rates: try RateLimits(row),
+            addresses: try AddressRange.list(row)
         )
     }
 }

@@ -27,6 +27,10 @@ package struct DirectorySnapshot: Sendable {
         package let outputTokensMax: Int64?
         /// The caps that its calls count for: its own and its project's, where they have any.
         package let caps: [SpendCap]
+        /// What it may use in a minute and at a time.
+        package let rates: RateLimits
+        /// Where its calls may come from; nil is anywhere.
+        package let addresses: [AddressRange]?
     }
 
     package private(set) var accounts: [AccountID: Account]

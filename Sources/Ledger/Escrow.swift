@@ -154,6 +154,19 @@ package final class Escrow: Sendable {
         tenure.withLock { $0 }?.admits(at: .now) ?? false
     }
 
+    /// As whom the database heard this instance last, and when; nil before it is registered.
+    package var standing: RateStanding? {
+        tenure.withLock { tenure in
+            tenure.map { tenure in
+                RateStanding(
+                    instance: tenure.identity.instance,
+                    epoch: tenure.identity.epoch,
+                    renewedAt: tenure.validUntil - settings.validity
+                )
+            }
+        }
+    }
+
     /// Tells an account's figures that came by another way, such as the directory's snapshot:
     /// a suspended or overdrawn account is refused from now on.
     package func observe(_ account: AccountID, _ head: HeadSummary) {

@@ -29,5 +29,7 @@ package enum RequiredMigrations {
         "0025_admin_tokens",
         "0026_plans",
         "0027_keyed_calls",
+        "0028_key_rules",
+        "0029_rate_shares",
     ]
 }

@@ -206,7 +206,9 @@ struct CommandTests {
                     expiresAt: nil,
                     models: nil,
                     outputTokensMax: nil,
-                    caps: []
+                    caps: [],
+                    rates: .none,
+                    addresses: nil
                 )
             )
         }

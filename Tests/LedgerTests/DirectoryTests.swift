@@ -110,7 +110,9 @@ struct DirectoryTests {
             expiresAt: nil,
             models: models,
             outputTokensMax: nil,
-            caps: []
+            caps: [],
+            rates: .none,
+            addresses: nil
         )
     }
 

@@ -64,6 +64,22 @@ package struct QuoteRequest: Hashable, Sendable {
         webSearchesMax = max(webSearchesMax, other.webSearchesMax)
     }
 
+    /// The most tokens that the call can come to with this output cap.
+    package func tokensBound(outputCap: Int64) -> Int64 {
+        let prompt = min(inputTokensBound, contextTokensMax ?? inputTokensBound)
+        let (output, isTooMuch) = outputCap.multipliedReportingOverflow(by: choices)
+        if isTooMuch { return .max }
+        let (sum, overflows) = prompt.addingReportingOverflow(output)
+        return overflows ? .max : sum
+    }
+
+    /// Lowers the output cap to what `tokensMax` leaves for each answer, if that is anything.
+    package mutating func lowerCap(toFit tokensMax: Int64) {
+        let room = (tokensMax - tokensBound(outputCap: 0)) / max(choices, 1)
+        guard room > 0 else { return }
+        outputTokensAsked = min(outputTokensAsked ?? room, room)
+    }
+
     /// The classes that the prompt's tokens can be reported in.
     var inputClasses: [TokenClass] {
         var classes: [TokenClass] = [.input, .cacheRead]

@@ -93,6 +93,35 @@ struct Invocation: Sendable {
         }
     }
 
+    /// A whole number and its unit: `90s`, `30m`, `24h`, `7d`.
+    func duration(option: String) throws -> Duration? {
+        try values[option].map { text in
+            let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
+            guard let last = text.last, let unit = units[last],
+                let count = Int64(text.dropLast()), (0...36_500).contains(count)
+            else {
+                throw UsageError(
+                    "\(option) must be a number and its unit (90s, 30m, 24h, 7d), not \"\(text)\""
+                )
+            }
+            return .seconds(count * unit)
+        }
+    }
+
+    /// Addresses and ranges of them, separated by commas.
+    func addressRanges(option: String) throws -> [AddressRange]? {
+        try values[option].map { text in
+            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                guard let range = AddressRange(String(part)) else {
+                    throw UsageError(
+                        "\(option) must be addresses such as 10.0.0.0/8, not \"\(part)\""
+                    )
+                }
+                return range
+            }
+        }
+    }
+
     func integer(option: String, in range: ClosedRange<Int64>) throws -> Int64? {
         try values[option].map { text in
             guard let value = Int64(text), range.contains(value) else {

@@ -13,8 +13,9 @@ enum KeyCommands {
                 .value("--name", "TEXT", "what people call it"),
                 .value("--models", "GLOB,…", "the only models that it may use"),
                 .value("--expires", "DATE", "when it stops to work"),
+                .value("--ip", "CIDR,…", "the only addresses that its calls may come from"),
                 .value("--max-output-tokens", "N", "the most output that a call may ask for"),
-            ] + CapOptions.new + [.database, .json],
+            ] + RateOptions.all + CapOptions.new + [.database, .json],
             run: create
         ),
         Command(
@@ -42,6 +43,20 @@ enum KeyCommands {
             }
         ),
         Command(
+            words: ["key", "rotate"],
+            summary: "give a key a new secret, which is shown once; limits and caps stay",
+            arguments: ["ID"],
+            options: [
+                .value(
+                    "--overlap",
+                    "DURATION",
+                    "how long the old secret works beside it: 30m, 24h, 7d; not at all by default"
+                ),
+                .database, .json,
+            ],
+            run: rotate
+        ),
+        Command(
             words: ["key", "revoke"],
             summary: "end a key for good, everywhere within a second",
             arguments: ["ID"],
@@ -60,6 +75,8 @@ enum KeyCommands {
             in: 1...TokenUsage.countMax
         )
         creation.limits = try invocation.limits()
+        creation.rates = try invocation.rates()
+        creation.addresses = try invocation.addressRanges(option: "--ip")
         if let models = invocation["--models"] {
             creation.models = try models.split(separator: ",", omittingEmptySubsequences: false)
                 .map { text in
@@ -72,15 +89,36 @@ enum KeyCommands {
         let wanted = creation
         return try await CommandDatabase.with(invocation) { database in
             let (key, secret) = try await APIKeys(database).create(wanted, at: SystemClock.now())
-            return CommandResult(
-                text: """
-                    \(secret.text)
-
-                    This is the only time that the secret is shown. The key is \(key.id).
-                    """,
-                json: .key(key, secret: secret.text)
-            )
+            return shownOnce(key, secret)
         }
+    }
+
+    private static func rotate(_ invocation: Invocation) async throws -> CommandResult {
+        let id = try identifier(invocation)
+        let overlap = try invocation.duration(option: "--overlap") ?? .zero
+        return try await CommandDatabase.with(invocation) { database in
+            let (key, secret) = try await APIKeys(database).rotate(id, overlap: overlap)
+            return shownOnce(key, secret)
+        }
+    }
+
+    private static func shownOnce(_ key: KeySummary, _ secret: APIKeySecret) -> CommandResult {
+        var text = """
+            \(secret.text)
+
+            This is the only time that the secret is shown. The key is \(key.id).
+            """
+        if let end = key.retiredSecretsExpireAt {
+            text += " The secret that it had before works until \(end)."
+        }
+        return CommandResult(text: text, json: .key(key, secret: secret.text))
+    }
+
+    private static func identifier(_ invocation: Invocation) throws -> KeyID {
+        guard let id = KeyID(invocation.argument(0)) else {
+            throw UsageError("ID must be a key's identifier, as farebox key list shows it")
+        }
+        return id
     }
 
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
@@ -97,9 +135,7 @@ enum KeyCommands {
         _ invocation: Invocation,
         _ act: (APIKeys, KeyID) async throws -> KeySummary
     ) async throws -> CommandResult {
-        guard let id = KeyID(invocation.argument(0)) else {
-            throw UsageError("ID must be a key's identifier, as farebox key list shows it")
-        }
+        let id = try identifier(invocation)
         return try await CommandDatabase.with(invocation) { database in
             let key = try await act(APIKeys(database), id)
             return CommandResult(text: table([key]), json: .key(key))
@@ -113,6 +149,7 @@ enum KeyCommands {
             .left("NAME"),
             .left("PROJECT"),
             .left("MODELS"),
+            .left("LIMITS"),
             .left("CAPS"),
             .left("EXPIRES"),
             .left("STATUS")
@@ -121,6 +158,7 @@ enum KeyCommands {
             [
                 key.id.description, "\(key.prefix)…", key.name, key.projectSlug,
                 key.models?.joined(separator: ",") ?? "all",
+                key.rates.text,
                 key.limits.text(key.currency),
                 key.expiresAt?.description ?? "never",
                 key.revokedAt.map { "revoked \($0)" } ?? "active",

@@ -2,6 +2,7 @@ import Billing
 import Foundation
 import Ingress
 import Ledger
+import Schema
 
 /// The configuration file: JSON with comments, validated as a whole.
 struct ConfigurationFile {
@@ -55,7 +56,7 @@ struct ConfigurationFile {
             at: "",
             known: [
                 "listen", "adminListen", "upstreams", "models", "prices", "policy", "limits",
-                "ledger",
+                "ledger", "trustedProxies",
             ]
         )
         listen = reader.text(root["listen"], at: "listen")
@@ -85,6 +86,23 @@ struct ConfigurationFile {
             policy: Self.policy(root["policy"], reader),
             limits: Self.limits(root["limits"], reader)
         )
+        gateway.trustedProxies = Self.ranges(root["trustedProxies"], at: "trustedProxies", reader)
+    }
+
+    private static func ranges(
+        _ tree: JSONTree?,
+        at path: String,
+        _ reader: ConfigurationReader
+    ) -> [AddressRange] {
+        reader.list(tree, at: path).enumerated().compactMap { index, element in
+            let path = "\(path)[\(index)]"
+            guard let text = reader.text(element, at: path) else { return nil }
+            guard let range = AddressRange(text) else {
+                reader.fault(path, "must be addresses such as \"10.0.0.0/8\", not \"\(text)\"")
+                return nil
+            }
+            return range
+        }
     }
 
     /// A configuration without a file: one upstream for every model, as `scripts/run` starts with.

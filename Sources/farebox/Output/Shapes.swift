@@ -48,6 +48,10 @@ extension JSONNode {
                 ("prefix", .text(key.prefix)),
                 ("models", key.models.map { .array($0.map(JSONNode.text)) } ?? .null),
                 ("max_output_tokens", key.outputTokensMax.map(JSONNode.integer) ?? .null),
+                ("ip", key.addresses.map { .array($0.map { .text($0.description) }) } ?? .null),
+                ("requests_per_minute", key.rates.requestsPerMinute.map(JSONNode.integer) ?? .null),
+                ("tokens_per_minute", key.rates.tokensPerMinute.map(JSONNode.integer) ?? .null),
+                ("concurrency", key.rates.concurrency.map(JSONNode.integer) ?? .null),
                 ("caps", .limits(key.limits, key.currency)),
                 ("created_at", .text(key.createdAt.description)),
                 ("revoked_at", .optional(key.revokedAt?.description)),
@@ -56,6 +60,10 @@ extension JSONNode {
             head + shown + [
                 ("account", .text(key.accountSlug)), ("project", .text(key.projectSlug)),
                 ("name", .text(key.name)), ("expires_at", .optional(key.expiresAt?.description)),
+                (
+                    "previous_secret_expires_at",
+                    .optional(key.retiredSecretsExpireAt?.description)
+                ),
             ]
         )
     }

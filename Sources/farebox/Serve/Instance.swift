@@ -94,6 +94,10 @@ struct Instance: Sendable {
         )
         let database = database
         let board = UpstreamBoard()
+        let limiter = RateLimiter(
+            authority: PostgresRateAuthority(database),
+            standing: { escrow.standing }
+        )
         let gatewayServices = GatewayServices(
             configuration: configuration,
             board: board,
@@ -102,6 +106,7 @@ struct Instance: Sendable {
             desk: desk,
             settlement: settlement,
             escrow: escrow,
+            limiter: limiter,
             accounts: { try await Accounts(database).show($0).head },
             caps: { try await SpendCaps(database).figures($0, of: $1, at: $2) },
             usage: questions.usage,
@@ -177,6 +182,7 @@ struct Instance: Sendable {
                     },
                     log: log
                 ),
+                RateLimitRunner(limiter),
                 CreditRunner(
                     credit: DueCredit(
                         database,
