@@ -111,7 +111,7 @@ def test_parallel_calls_pass_a_limit_of_tokens(three):
     three[0].account("tokens", "100")
     key = make_key(three, "tokens", "--tokens-per-minute", "1000")["secret"]
     urls = [each.url for each in three]
-    body = chat("demo-exact", words="go", max_tokens=90)
+    body = chat("demo-exact", words="go", max_tokens=32)
 
     def call(number):
         return post(urls[number % 3], CHAT, key, body)

@@ -215,7 +215,19 @@ struct RateShare: Sendable {
                 queue[index].isAnswered = true
             }
         }
-        return serve(now) + ask(now, nextSequence)
+        let actions = serve(now)
+        restAfter(actions, now)
+        return actions + ask(now, nextSequence)
+    }
+
+    /// Leaves the database alone for a moment when it had nothing for somebody.
+    private mutating func restAfter(_ actions: [RateAction], _ now: Moment) {
+        let hasRefused = actions.contains { if case .refuse = $0 { true } else { false } }
+        if hasRefused {
+            askAgainAt = max(askAgainAt, now + settings.refusalMemory)
+        } else if queue.contains(where: \.isAnswered) {
+            askAgainAt = max(askAgainAt, now + settings.runningRetry)
+        }
     }
 
     /// Goes on at a moment that a `wake` named.
@@ -322,17 +334,15 @@ struct RateShare: Sendable {
         return actions
     }
 
-    private mutating func refusal(of waiter: Waiter, _ now: Moment) -> RateRefusal? {
+    private func refusal(of waiter: Waiter, _ now: Moment) -> RateRefusal? {
         if !isValid(now) { return .unavailable }
         guard waiter.isAnswered, let kind = spare.shortage(of: waiter.need) else { return nil }
         if kind == .running {
-            askAgainAt = max(askAgainAt, now + settings.runningRetry)
             guard now >= min(waiter.deadline, waiter.since + settings.runningPatience) else {
                 return nil
             }
             return .limited(kind, retryAfter: .seconds(1))
         }
-        askAgainAt = max(askAgainAt, now + settings.refusalMemory)
         return .limited(kind, retryAfter: retryAfter(waiter.need, now))
     }
 
