@@ -299,9 +299,10 @@ struct CallLife {
     ) -> Usage {
         Meter(
             policy: services.configuration.policy.missingUsage,
-            upstreamTerms: services.desk.snapshot.terms(
+            upstreamTerms: services.desk.snapshot.costTerms(
+                upstream: admitted.routed.upstream.name,
                 model: admitted.routed.upstreamModel,
-                currency: admitted.caller.account.currency,
+                preferring: admitted.caller.account.currency,
                 at: admitted.admittedAt
             )
         ).usage(admitted, answer, promptTokens: promptTokens, settledAt: ContinuousClock.now)

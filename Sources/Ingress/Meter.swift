@@ -46,6 +46,9 @@ struct Meter {
                 terms: terms
             )
         }
+        if let currency = upstreamTerms?.currency, currency != admitted.admission.terms.currency {
+            usage.upstreamCostCurrency = currency
+        }
         return usage
     }
 
@@ -126,6 +129,7 @@ extension AdmittedCall {
             hold: admission.hold.amount
         )
         usage.attempts = attempts
+        if admission.wasCapLowered { usage.loweredCap = admission.outputCap }
         return usage
     }
 }

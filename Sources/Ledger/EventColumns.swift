@@ -61,7 +61,8 @@ struct EventColumns {
             contentHash.append(placed.hashed.contentHash)
             if case .usage(let usage) = event.body {
                 append(usage, placed.effect)
-                currency.append(usage.upstreamCost == nil ? nil : currencies[event.account])
+                let own = usage.upstreamCost == nil ? nil : currencies[event.account]
+                currency.append(usage.upstreamCostCurrency ?? own)
             } else {
                 append(nil, placed.effect)
                 currency.append(nil)
@@ -132,11 +133,10 @@ struct EventColumns {
 }
 
 extension EventBody {
-    /// What the column `data` holds; nil for usage without failed attempts, for all else of it has
-    /// columns of its own.
+    /// What the column `data` holds; nil for usage that says nothing beyond its own columns.
     var data: JSONText? {
         switch self {
-        case .usage(let usage): JSONText.attempts(usage.attempts)
+        case .usage(let usage): usage.data
         case .creditGranted(let grant):
             JSONText.object([
                 ("grant", grant.grant.description), ("kind", grant.kind.rawValue),
@@ -173,23 +173,43 @@ extension EventBody {
     }
 }
 
-extension JSONText {
-    /// A call's failed attempts, in their order; nil when there are none.
-    fileprivate static func attempts(_ attempts: [UpstreamAttempt]) -> JSONText? {
-        if attempts.isEmpty { return nil }
-        let objects = attempts.map { attempt in
-            object([
-                ("upstream", attempt.upstream), ("upstream_model", attempt.upstreamModel),
-                ("end", attempt.end.rawValue), ("status", attempt.status.map(String.init)),
-                ("milliseconds", String(attempt.milliseconds)),
-            ]).text
+extension Usage {
+    fileprivate var data: JSONText? {
+        guard !attempts.isEmpty || loweredCap != nil || upstreamCostCurrency != nil else {
+            return nil
         }
-        return JSONText("{\"attempts\": [\(objects.joined(separator: ", "))]}")
+        return JSONText.object(
+            [
+                ("lowered_cap", loweredCap.map { String($0) }),
+                ("cost_currency", upstreamCostCurrency?.code),
+            ],
+            and: attempts.isEmpty ? [] : [("attempts", attempts.map(\.data))]
+        )
     }
+}
 
-    /// An object of strings and nulls.
-    fileprivate static func object(_ members: [(name: String, value: String?)]) -> JSONText {
-        let texts = members.map { "\(quoted($0.name)): \($0.value.map(quoted) ?? "null")" }
+extension UpstreamAttempt {
+    fileprivate var data: JSONText {
+        JSONText.object([
+            ("upstream", upstream), ("upstream_model", upstreamModel),
+            ("end", end.rawValue), ("status", status.map(String.init)),
+            ("milliseconds", String(milliseconds)),
+        ])
+    }
+}
+
+extension JSONText {
+    /// An object of strings and nulls, and of lists of objects behind them.
+    fileprivate static func object(
+        _ members: [(name: String, value: String?)],
+        and lists: [(name: String, objects: [JSONText])] = []
+    ) -> JSONText {
+        let texts =
+            members.map { "\(quoted($0.name)): \($0.value.map(quoted) ?? "null")" }
+            + lists.map { list in
+                let objects = list.objects.map(\.text).joined(separator: ", ")
+                return "\(quoted(list.name)): [\(objects)]"
+            }
         return JSONText("{\(texts.joined(separator: ", "))}")
     }
 

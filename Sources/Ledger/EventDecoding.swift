@@ -29,9 +29,7 @@ extension EventEncoding {
         let body: EventBody
         switch kind {
         case .usage:
-            var usage = try reader.usage()
-            if version >= 3 { usage.attempts = try reader.attempts() }
-            body = .usage(usage)
+            body = .usage(try reader.usage(version))
         case .creditGranted:
             body = .creditGranted(
                 CreditGranted(
@@ -109,7 +107,7 @@ private struct EventReader {
 
     var isAtEnd: Bool { offset == bytes.count }
 
-    mutating func usage() throws(EventDecodingError) -> Usage {
+    mutating func usage(_ version: UInt8) throws(EventDecodingError) -> Usage {
         let request: RequestID = try identifier()
         let lease: LeaseID? = try isPresent() ? try identifier() : nil
         let key: KeyID = try identifier()
@@ -154,6 +152,10 @@ private struct EventReader {
         usage.charge = try pico()
         usage.excess = try pico()
         usage.upstreamCost = try isPresent() ? try pico() : nil
+        guard version >= 3 else { return usage }
+        usage.attempts = try attempts()
+        usage.loweredCap = try isPresent() ? try integer() : nil
+        usage.upstreamCostCurrency = try isPresent() ? try currency() : nil
         return usage
     }
 
@@ -171,6 +173,11 @@ private struct EventReader {
             )
         }
         return attempts
+    }
+
+    private mutating func currency() throws(EventDecodingError) -> Currency {
+        guard let currency = Currency(try text()) else { throw .unknownValue }
+        return currency
     }
 
     mutating func tokens() throws(EventDecodingError) -> TokenUsage {

@@ -68,7 +68,10 @@ extension Usage {
         guard charge + excess <= .chargeMax else {
             return "charge and excess together are out of bounds"
         }
-        let counts = TokenClass.allCases.map { tokens[$0] } + [tokens.reasoning, webSearches]
+        let counts =
+            TokenClass.allCases.map { tokens[$0] } + [
+                tokens.reasoning, webSearches, loweredCap ?? 0,
+            ]
         guard counts.allSatisfy((0...TokenUsage.countMax).contains) else {
             return "a count is out of bounds"
         }

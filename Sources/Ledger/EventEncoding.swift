@@ -10,15 +10,17 @@ package enum EventEncoding {
     /// The newest version.
     ///
     /// 2 added the terms of a grant, 3 the attempts of a call that failed before the one that
-    /// ended it. An event is written in the oldest version that has all its
-    /// fields, so those of before keep their bytes.
+    /// ended it, its lowered cap and the currency of its cost. An event is written in the oldest
+    /// version that has all its fields, so those of before keep their bytes.
     package static let version: UInt8 = 3
 
     /// The version that an event is written in.
     static func version(of body: EventBody) -> UInt8 {
         switch body {
         case .creditGranted(let grant): grant.priority == 0 && grant.expiresAt == nil ? 1 : 2
-        case .usage(let usage): usage.attempts.isEmpty ? 1 : 3
+        case .usage(let usage):
+            usage.attempts.isEmpty && usage.loweredCap == nil && usage.upstreamCostCurrency == nil
+                ? 1 : 3
         case .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
             .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost:
             1
@@ -37,7 +39,10 @@ package enum EventEncoding {
         switch event.body {
         case .usage(let usage):
             writer.write(usage)
-            if version >= 3 { writer.write(usage.attempts) }
+            guard version >= 3 else { break }
+            writer.write(usage.attempts)
+            writer.write(optional: usage.loweredCap) { $0.write($1) }
+            writer.write(optional: usage.upstreamCostCurrency) { $0.write($1.code) }
         case .creditGranted(let grant):
             writer.write(grant.grant)
             writer.write(grant.kind.rawValue)

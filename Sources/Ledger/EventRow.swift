@@ -15,6 +15,7 @@ struct EventRow: Sendable {
         data->>'invoice' AS invoice, data->>'number' AS document_number,
         data->>'lease' AS lease_text, data->>'instance' AS instance_text,
         data->>'epoch' AS epoch_text, data->>'bound_pico' AS bound_text,
+        data->>'lowered_cap' AS cap_text, data->>'cost_currency' AS cost_currency_text,
         CASE WHEN kind = 'usage' AND data IS NOT NULL THEN ARRAY(
             SELECT attempt->>field
             FROM jsonb_array_elements(data->'attempts') WITH ORDINALITY a(attempt, number),
@@ -167,6 +168,8 @@ struct EventRow: Sendable {
         usage.excess = (try pico(row, "excess_pico") ?? .zero) - (usage.charge + amount)
         usage.upstreamCost = try pico(row, "upstream_cost_pico")
         usage.attempts = try attempts(row)
+        usage.upstreamCostCurrency = try parsed(row, "cost_currency_text") { Currency($0) }
+        usage.loweredCap = try parsed(row, "cap_text") { Int64($0) }
         return usage
     }
 

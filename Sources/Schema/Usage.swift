@@ -36,6 +36,10 @@ package struct Usage: Hashable, Sendable {
     package var upstreamCost: Pico?
     /// The attempts that came to nothing before the one that `upstream` and the rest tell of.
     package var attempts: [UpstreamAttempt]
+    /// The currency of `upstreamCost`; nil where it is the account's own.
+    package var upstreamCostCurrency: Currency?
+    /// The output cap that credit lowered the call to; nil when it had the one that it asked for.
+    package var loweredCap: Int64?
 
     package init(
         request: RequestID,
@@ -76,6 +80,8 @@ package struct Usage: Hashable, Sendable {
         excess = .zero
         upstreamCost = nil
         attempts = []
+        upstreamCostCurrency = nil
+        loweredCap = nil
     }
 }
 

@@ -16,6 +16,8 @@ import Testing
                 $0.model = "модель-🚕"
             },
             .usage(charge: .zero, of: account) { $0.attempts = attempts },
+            .usage(charge: Pico(1), of: account) { $0.loweredCap = 312 },
+            .usage(charge: Pico(1), of: account) { $0.upstreamCostCurrency = Currency("EUR") },
             .grant(.balanceMax, to: account),
             Event(
                 account: account,

@@ -6,6 +6,7 @@ extension PriceSheet {
         var writer = FareboxPriceWriter()
         writer.open("{")
         writer.line("\"format\": \(quoted(FareboxPrices.format)),")
+        if source == .cost { writer.line("\"purpose\": \"cost\",") }
         writer.line("\"currency\": \(quoted(currency.code)),")
         writer.open("\"models\": {")
         let sorted = models.sorted { $0.key < $1.key }

@@ -23,7 +23,7 @@ private struct FareboxPriceReader {
         let members = try object(
             document,
             at: "the document",
-            known: ["format", "currency", "models"]
+            known: ["format", "purpose", "currency", "models"]
         )
         guard members["format"]?.string == FareboxPrices.format else {
             throw .shape("format must be “\(FareboxPrices.format)”")
@@ -31,7 +31,7 @@ private struct FareboxPriceReader {
         guard let code = members["currency"]?.string, let currency = Currency(code) else {
             throw .shape("currency must be three upper-case letters")
         }
-        var sheet = PriceSheet(source: .farebox, currency: currency)
+        var sheet = PriceSheet(source: try source(members["purpose"]), currency: currency)
         for member in document["models"]?.members ?? [] {
             let path = "models.\(member.name)"
             guard ModelPattern(member.name) != nil else {
@@ -41,6 +41,16 @@ private struct FareboxPriceReader {
         }
         guard !sheet.models.isEmpty else { throw .shape("models is missing or empty") }
         return sheet
+    }
+
+    /// Whether the prices are the customers', as they are by default, or the upstreams'.
+    private func source(_ value: JSONTree?) throws(PriceFileError) -> PriceSource {
+        guard let value else { return .farebox }
+        switch value.string {
+        case "sale": return .farebox
+        case "cost": return .cost
+        default: throw .shape("purpose must be “sale” or “cost”")
+        }
     }
 
     private func model(_ value: JSONTree, at path: String) throws(PriceFileError) -> ModelPrices {

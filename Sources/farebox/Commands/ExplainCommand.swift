@@ -22,10 +22,7 @@ enum ExplainCommand {
             guard let explained = try await CallExplanation.read(request, in: database) else {
                 throw CommandFailure("there is no usage event of \(text)")
             }
-            return CommandResult(
-                text: page(explained),
-                json: explained.node
-            )
+            return CommandResult(text: page(explained), json: explained.operatorNode)
         }
     }
 
@@ -46,11 +43,14 @@ enum ExplainCommand {
                 line.amount.decimal(fractionDigitsMin: currency.exponent), line.basis.rawValue,
             ])
         }
-        return """
-            \(attempts(usage))\(usage.model) by \(usage.upstream) (\(usage.upstreamModel)), \
-            \(usage.outcome.rawValue)
-            tokens: \(usage.source.rawValue); tier: \(usage.serviceTier.rawValue); \
-            price version \(usage.priceVersion)
+        table.rows.append([
+            "sum", "", "",
+            explained.charge.total.decimal(fractionDigitsMin: currency.exponent), "exact",
+        ])
+        var page = """
+            \(attempts(usage))\(usage.model) by \(usage.upstream) (\(usage.upstreamModel)), \(usage.outcome.rawValue)
+            tokens: \(usage.source.rawValue); tier: \(usage.serviceTier.rawValue), prompts above \
+            \(usage.contextTier.threshold); price version \(usage.priceVersion) (\(explained.line))
 
             \(table.text)
 
@@ -58,6 +58,11 @@ enum ExplainCommand {
             excess \(currency.text(recorded.excess))
             on the balance: \(currency.text(recorded.amount)), version \(recorded.version)
             """
+        if let cap = usage.loweredCap { page += "\ncredit lowered the output cap to \(cap)" }
+        if let cost = usage.upstreamCost {
+            page += "\nexpected from the upstream: \(explained.costCurrency.text(cost))"
+        }
+        return page
     }
 
     /// A line for each attempt that failed before the call was answered.

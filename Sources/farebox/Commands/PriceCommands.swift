@@ -33,7 +33,37 @@ enum PriceCommands {
             ],
             run: list
         ),
+        Command(
+            words: ["price", "preview"],
+            summary: "show what a month's calls would have cost by a version, account by account",
+            arguments: ["VERSION"],
+            options: [
+                .value("--month", "YYYY-MM", "the month whose calls are rated anew"),
+                .database, .json,
+            ],
+            run: preview
+        ),
     ]
+
+    // MARK: preview
+
+    private static func preview(_ invocation: Invocation) async throws -> CommandResult {
+        guard let number = Int64(invocation.argument(0)), number > 0 else {
+            throw UsageError("VERSION must be a number of farebox price list")
+        }
+        guard let month = invocation["--month"] else { throw UsageError("--month is missing") }
+        guard month.count == 7, Instant("\(month)-01") != nil else {
+            throw UsageError("--month must be a month such as 2026-10, not \"\(month)\"")
+        }
+        return try await CommandDatabase.with(invocation) { database in
+            let book = PriceBook(database)
+            let version = PriceVersion(number)
+            guard let preview = try await book.preview(version, month: "\(month)-01") else {
+                throw CommandFailure("there is no price version \(number)")
+            }
+            return PreviewText(preview: preview, month: month).result
+        }
+    }
 
     // MARK: import
 

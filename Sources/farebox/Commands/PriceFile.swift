@@ -7,8 +7,17 @@ struct PriceFile: Sendable {
     /// What became of a community file; Farebox's own is taken whole or not at all.
     let report: ImportReport?
 
+    /// Many times the community's file, which has 2 MB for all models there are.
+    private static let bytesMax = 32 << 20
+
     /// - Parameter format: `litellm` or `farebox`; nil tells the own format by its `format` field.
     static func read(_ path: String, format: String?) throws -> PriceFile {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        if let size = (attributes?[.size] as? NSNumber)?.intValue, size > bytesMax {
+            throw CommandFailure(
+                "\(path) has \(size >> 20) MB: a price file has at most \(bytesMax >> 20)"
+            )
+        }
         guard let data = FileManager.default.contents(atPath: path) else {
             throw CommandFailure("\(path) cannot be read")
         }

@@ -9,6 +9,8 @@ struct CallExplanation {
     let recorded: RecordedEvent
     let charge: Charge
     let currency: Currency
+    /// Whose prices they are: the list's or a plan's.
+    let line: PriceLine
 
     /// - Parameter key: whose call it must be, of which account; nil for anybody's.
     /// - Returns: nil when there is no such call.
@@ -54,26 +56,52 @@ struct CallExplanation {
             usage: usage,
             recorded: recorded,
             charge: charge,
-            currency: terms.currency
+            currency: terms.currency,
+            line: edition.header.line
         )
     }
 
-    var node: JSONNode {
+    /// The currency of the upstream's cost.
+    var costCurrency: Currency { usage.upstreamCostCurrency ?? currency }
+
+    /// What the customer may see.
+    var node: JSONNode { .object(fields) }
+
+    /// With what the operator alone may.
+    var operatorNode: JSONNode {
+        let cost = usage.upstreamCost
+        return .object(
+            fields + [
+                ("upstream_model", .text(usage.upstreamModel)),
+                ("upstream_cost", cost.map { .money($0, costCurrency) } ?? .null),
+                ("upstream_cost_currency", cost == nil ? .null : .text(costCurrency.code)),
+            ]
+        )
+    }
+
+    private var fields: [(String, JSONNode)] {
         let terms = charge.lines.map { line in
             JSONNode.object([
                 ("class", .text(line.name)), ("tokens", .integer(line.quantity)),
                 ("price", .text(line.price.description)), ("amount", .money(line.amount, currency)),
+                ("basis", .text(line.basis.rawValue)),
             ])
         }
-        return .object([
+        return [
             ("request_id", .text("req_\(usage.request.hexadecimal)")),
             ("model", .text(usage.model)), ("upstream", .text(usage.upstream)),
             ("attempts", .attempts(usage)),
             ("usage_source", .text(usage.source.rawValue)),
-            ("price_version", .integer(usage.priceVersion.number)), ("terms", .array(terms)),
+            ("outcome", .text(usage.outcome.rawValue)),
+            ("service_tier", .text(usage.serviceTier.rawValue)),
+            ("context_threshold", .integer(Int64(usage.contextTier.threshold))),
+            ("price_version", .integer(usage.priceVersion.number)),
+            ("plan", .optional(line.plan)), ("terms", .array(terms)),
+            ("total", .money(charge.total, currency)),
             ("charge", .money(usage.charge, currency)), ("hold", .money(usage.hold, currency)),
             ("excess", .money(recorded.excess, currency)),
-        ])
+            ("lowered_cap", usage.loweredCap.map(JSONNode.integer) ?? .null),
+        ]
     }
 }
 

@@ -166,8 +166,18 @@ extension JSONNode {
             ("price_version", .integer(usage.priceVersion.number)),
             ("hold", .money(usage.hold, currency)), ("charge", .money(usage.charge, currency)),
             ("excess", .money(excess, currency)),
-            ("upstream_cost", usage.upstreamCost.map { .money($0, currency) } ?? .null),
             ("attempts", .attempts(usage)),
+            (
+                "upstream_cost",
+                usage.upstreamCost.map { .money($0, usage.upstreamCostCurrency ?? currency) }
+                    ?? .null
+            ),
+            (
+                "upstream_cost_currency",
+                usage.upstreamCost == nil
+                    ? .null : .text((usage.upstreamCostCurrency ?? currency).code)
+            ),
+            ("lowered_cap", usage.loweredCap.map(JSONNode.integer) ?? .null),
         ]
         return .object(fields)
     }
