@@ -19,13 +19,15 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         libpq5 libcurl4 libsqlite3-0 libssl3 libpangocairo-1.0-0 ca-certificates tzdata \
-        fonts-noto-core fonts-noto-cjk fonts-dejavu-core \
+        fonts-noto-core fonts-noto-cjk fonts-dejavu-core libjs-chart.js \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --home-dir /var/lib/farebox --create-home farebox
 COPY --from=build /out/farebox /usr/local/bin/farebox
 COPY --from=vocabulary /vocabulary /usr/local/share/farebox/vocabulary
 COPY migrations /usr/local/share/farebox/migrations
+COPY openapi.yaml /usr/local/share/farebox/openapi.yaml
 ENV FAREBOX_MIGRATIONS=/usr/local/share/farebox/migrations \
+    FAREBOX_OPENAPI=/usr/local/share/farebox/openapi.yaml \
     FAREBOX_VOCABULARY=/usr/local/share/farebox/vocabulary \
     FAREBOX_JOURNAL=/var/lib/farebox/journal.sqlite
 USER farebox

@@ -75,12 +75,14 @@ let targets: [Target] = [
         "Digest"
     ),
 
+    module("Console", "Billing", "Ledger", "Schema", "HTTPServer", "EventLoop", "Digest"),
+
     // Composition root and command line.
     .executableTarget(
         name: "farebox",
         dependencies: [
-            "Ingress", "Billing", "Ledger", "Formats", "Tokenizer", "Schema", "HTTPServer", "Curl",
-            "Journal", "Postgres", "EventLoop", "Digest",
+            "Ingress", "Console", "Billing", "Ledger", "Formats", "Tokenizer", "Schema",
+            "HTTPServer", "Curl", "Journal", "Postgres", "EventLoop", "Digest",
         ],
         swiftSettings: settings
     ),
@@ -101,6 +103,7 @@ let targets: [Target] = [
     ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
+    tests("Console", "Ledger", "Schema", "HTTPServer"),
     .testTarget(
         name: "IngressTests",
         dependencies: [

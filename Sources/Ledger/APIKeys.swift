@@ -97,12 +97,20 @@ package struct APIKeys: Sendable {
     }
 
     /// Changes what a key may spend; a lower limit only stops calls that are not admitted yet.
+    ///
+    /// - Parameter expected: what the caller has seen; `.superseded` when it is not so any more.
     package func limit(
         _ key: KeyID,
-        _ changes: SpendLimitChanges
+        _ changes: SpendLimitChanges,
+        ifUnchanged expected: KeySummary? = nil
     ) async throws(LedgerError) -> KeySummary {
         try await database.ledgerCommand { session in
+            let account = try KeySummary.read(key, session).accountSlug
+            _ = try AccountSummary.lock(slug: account, session)
             let found = try KeySummary.read(key, session)
+            guard expected == nil || expected == found else {
+                throw LedgerError(.superseded, "the key was changed meanwhile")
+            }
             try SpendCapChange(session, found.account, .key(key)).apply(changes)
             return try KeySummary.read(key, session)
         }

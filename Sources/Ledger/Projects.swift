@@ -38,14 +38,20 @@ package struct Projects: Sendable {
     }
 
     /// Changes what a project may spend; a lower limit only stops calls that are not admitted yet.
+    ///
+    /// - Parameter expected: what the caller has seen; `.superseded` when it is not so any more.
     package func limit(
         _ slug: String,
         of account: String,
-        _ changes: SpendLimitChanges
+        _ changes: SpendLimitChanges,
+        ifUnchanged expected: ProjectSummary? = nil
     ) async throws(LedgerError) -> ProjectSummary {
         try await database.ledgerCommand { session in
-            let account = try AccountSummary.read(slug: account, session)
+            let account = try AccountSummary.lock(slug: account, session)
             let project = try ProjectSummary.read(slug: slug, of: account.id, session)
+            guard expected == nil || expected == project else {
+                throw LedgerError(.superseded, "the project was changed meanwhile")
+            }
             try SpendCapChange(session, account.id, .project(project.id)).apply(changes)
             return try ProjectSummary.read(slug: slug, of: account.id, session)
         }

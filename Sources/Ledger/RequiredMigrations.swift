@@ -31,5 +31,6 @@ package enum RequiredMigrations {
         "0027_keyed_calls",
         "0028_key_rules",
         "0029_rate_shares",
+        "0030_admin_sessions",
     ]
 }

@@ -58,6 +58,14 @@ package struct DatabaseURL: Sendable, Hashable {
         return other
     }
 
+    /// The same database, which ends each statement outside of transactions that takes longer.
+    package func limitingStatements(toSeconds seconds: Int) -> DatabaseURL {
+        var other = self
+        let limit = "-c statement_timeout=\(seconds)s"
+        other.set("options", to: self["options"].map { "\($0) \(limit)" } ?? limit)
+        return other
+    }
+
     private mutating func set(_ keyword: String, to value: String) {
         settings.removeAll { $0.keyword == keyword }
         settings.append(Setting(keyword: keyword, value: value))

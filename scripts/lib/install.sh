@@ -20,7 +20,7 @@ as_root() {
 }
 
 # What a build needs, and what running needs.
-FAREBOX_PACKAGES="pkg-config libpq-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libpango1.0-dev postgresql ca-certificates curl fonts-noto-core fonts-noto-cjk fonts-dejavu-core"
+FAREBOX_PACKAGES="pkg-config libpq-dev libcurl4-openssl-dev libsqlite3-dev libssl-dev libpango1.0-dev postgresql ca-certificates curl fonts-noto-core fonts-noto-cjk fonts-dejavu-core libjs-chart.js"
 
 # farebox_install PACKAGE...: installs those that are missing, nothing when none is.
 farebox_install() {

@@ -1,3 +1,5 @@
+import Schema
+
 /// One command: its words, what it takes, and what it does.
 struct Command: Sendable {
     struct Argument: Sendable {

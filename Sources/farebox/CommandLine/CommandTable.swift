@@ -1,4 +1,5 @@
 import EventLoop
+import Schema
 
 /// Every command, found by its words.
 struct CommandTable {

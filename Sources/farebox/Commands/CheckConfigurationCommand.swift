@@ -1,4 +1,5 @@
 import Ingress
+import Schema
 
 /// `farebox check-config`: what `serve` would say of a configuration file.
 enum CheckConfigurationCommand {

@@ -1,5 +1,6 @@
 import Ledger
 import Postgres
+import Schema
 
 /// `farebox ledger resume`: after a failover, lease again without waiting.
 enum LedgerResumeCommand {

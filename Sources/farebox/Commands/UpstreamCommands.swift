@@ -51,7 +51,10 @@ enum UpstreamCommands {
             guard let client = try? CurlClient(loop: loop) else { return nil }
             defer { client.close() }
             let timeouts = CurlTimeouts(connect: .seconds(2), firstByte: .seconds(5))
-            let request = CurlRequest(method: "GET", url: url, timeouts: timeouts)
+            var request = CurlRequest(method: "GET", url: url, timeouts: timeouts)
+            if let token = Settings.current.adminToken {
+                request.fields.append((name: "authorization", value: "Bearer \(token)"))
+            }
             guard let response = try? await client.send(request), response.status == 200 else {
                 return nil
             }
@@ -62,7 +65,8 @@ enum UpstreamCommands {
         await loop.stop()
         guard let body else {
             throw CommandFailure(
-                "no Farebox answers on \(address): give --admin with its admin listener"
+                "no Farebox answers on \(address): give --admin with its admin listener, and the"
+                    + " token that it wants in FAREBOX_ADMIN_TOKEN"
             )
         }
         return body

@@ -11,6 +11,8 @@ import Foundation
 /// | `FAREBOX_JOURNAL` | the journal's file | `farebox-journal.sqlite` |
 /// | `FAREBOX_INSTANCE` | a label for this instance | the host's name |
 /// | `FAREBOX_VOCABULARY` | the folder of vocabularies, to count tokens exactly | none |
+/// | `FAREBOX_ADMIN_TOKEN` | an operator's token for the admin listener | none: loopback only |
+/// | `FAREBOX_OPENAPI` | the description of the admin API | `openapi.yaml` in the working folder |
 /// | `FAREBOX_LOG` | the least level that is logged: debug, info, warning or error | `info` |
 struct Settings: Sendable {
     let environment: [String: String]
@@ -26,6 +28,8 @@ struct Settings: Sendable {
     var instanceLabel: String {
         value("FAREBOX_INSTANCE") ?? ProcessInfo.processInfo.hostName
     }
+    var adminToken: String? { value("FAREBOX_ADMIN_TOKEN") }
+    var descriptionPath: String { value("FAREBOX_OPENAPI") ?? "openapi.yaml" }
     var logLevel: String { value("FAREBOX_LOG") ?? "info" }
 
     /// An empty variable counts as none.

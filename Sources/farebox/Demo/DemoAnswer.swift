@@ -1,3 +1,5 @@
+import Schema
+
 /// What the demo upstream answers: decided by the request alone, so that a test can know it.
 ///
 /// One word is one token, in the prompt and in the answer.

@@ -1,3 +1,4 @@
+import Schema
 import Synchronization
 
 /// What the demo upstream served, for tests that compare the truth with the events.

@@ -1,3 +1,5 @@
+import Schema
+
 /// The demo upstream's answers in OpenAI's chat completions format.
 struct DemoChat {
     let id: String

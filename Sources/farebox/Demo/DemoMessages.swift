@@ -1,3 +1,5 @@
+import Schema
+
 /// The demo upstream's answers in Anthropic's messages format.
 struct DemoMessages {
     let id: String

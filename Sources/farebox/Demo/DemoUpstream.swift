@@ -1,6 +1,7 @@
 import EventLoop
 import Foundation
 import HTTPServer
+import Schema
 
 /// An upstream to try Farebox with: both formats, deterministic, with exact usage.
 struct DemoUpstream: Sendable {

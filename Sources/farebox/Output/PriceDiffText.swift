@@ -1,4 +1,5 @@
 import Billing
+import Schema
 
 /// A difference of prices for people and for programs.
 enum PriceDiffText {

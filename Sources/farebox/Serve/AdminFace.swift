@@ -1,3 +1,4 @@
+import Console
 import EventLoop
 import HTTPServer
 import Ingress
@@ -5,8 +6,9 @@ import Journal
 import Ledger
 import Schema
 
-/// The admin listener: metrics and health, for machines that watch.
+/// The admin listener: metrics and health for machines that watch, and the console.
 struct AdminFace: Sendable {
+    let console: Console
     let metrics: GatewayMetrics
     let readiness: InstanceReadiness
     let journal: Journal
@@ -19,22 +21,29 @@ struct AdminFace: Sendable {
     let board: UpstreamBoard
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
-        let (status, type, text) =
-            switch (request.method, request.path) {
-            case ("GET", "/metrics"):
-                (
-                    200, "text/plain; version=0.0.4",
-                    metrics.text(gauges: gauges) + board.metrics + projections.metrics
-                )
-            case ("GET", "/healthz"): (200, "text/plain", "ok\n")
-            case ("GET", UpstreamCommands.adminPath):
-                (
-                    200, "application/json",
-                    UpstreamShape.node(board.statuses()).line + "\n"
-                )
-            default:
-                (404, "text/plain", "GET /metrics, /healthz, \(UpstreamCommands.adminPath)\n")
+        switch (request.method, request.path) {
+        case ("GET", "/healthz"): answer(exchange, 200, "text/plain", "ok\n")
+        case ("GET", "/metrics"), ("GET", UpstreamCommands.adminPath):
+            guard await console.admits(request) else {
+                let hint = "give a token: Authorization: Bearer …\n"
+                return answer(exchange, 401, "text/plain", hint)
             }
+            if request.path == UpstreamCommands.adminPath {
+                let text = UpstreamShape.node(board.statuses()).line + "\n"
+                return answer(exchange, 200, "application/json", text)
+            }
+            let text = metrics.text(gauges: gauges) + board.metrics + projections.metrics
+            answer(exchange, 200, "text/plain; version=0.0.4", text)
+        default: await console.handle(request, exchange)
+        }
+    }
+
+    private func answer(
+        _ exchange: HTTPExchange,
+        _ status: Int,
+        _ type: String,
+        _ text: String
+    ) {
         try? exchange.respond(
             status: status,
             fields: HTTPFields([(name: "content-type", value: type)]),

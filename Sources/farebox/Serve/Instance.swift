@@ -137,7 +137,9 @@ struct Instance: Sendable {
             interval: options.configuration.sealInterval,
             log: log
         )
+        let consoleRunner = try ConsoleRunner(options)
         let adminFace = AdminFace(
+            console: consoleRunner.console,
             metrics: metrics,
             readiness: readiness,
             journal: journal,
@@ -150,7 +152,7 @@ struct Instance: Sendable {
             board: board
         )
         admin = HTTPServer(
-            loop: loops.members[0].loop,
+            loop: consoleRunner.loop,
             address: options.adminListen,
             reusePort: false,
             limits: HTTPLimits(),
@@ -160,6 +162,7 @@ struct Instance: Sendable {
         services = ServiceGroup(
             [
                 loops,
+                consoleRunner,
                 sealing,
                 projections,
                 ShippingRunner(shipper: shipper, settlement: settlement, journal: journal),

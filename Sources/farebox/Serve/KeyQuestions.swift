@@ -1,6 +1,7 @@
 import Ingress
 import Ledger
 import Postgres
+import Schema
 
 /// Answers what keys ask about their own usage.
 ///

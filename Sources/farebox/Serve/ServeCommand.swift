@@ -11,7 +11,7 @@ enum ServeCommand {
             options: [
                 .value("--config", "FILE", "the configuration instead of FAREBOX_CONFIG"),
                 .value("--listen", "ADDRESS", "the public address; 127.0.0.1:8080 by default"),
-                .value("--admin-listen", "ADDRESS", "metrics; 127.0.0.1:8081 by default"),
+                .value("--admin-listen", "ADDRESS", "metrics, console; 127.0.0.1:8081 by default"),
                 .value("--role", "all", "the only role of this version"),
                 .value("--loops", "N", "event loops; by default one a processor"),
                 .database,
@@ -31,7 +31,8 @@ enum ServeCommand {
         let bound = instance.servers.first?.boundAddress ?? options.listen
         say(
             "Farebox serves http://\(bound), metrics on"
-                + " http://\(instance.admin.boundAddress)/metrics"
+                + " http://\(instance.admin.boundAddress)/metrics and the dashboard on"
+                + " http://\(instance.admin.boundAddress)/"
         )
 
         let loop = instance.loops.members[0].loop

@@ -11,6 +11,10 @@ struct ServeOptions: Sendable {
     let databaseURL: String
     let listen: SocketAddress
     let adminListen: SocketAddress
+    /// An operator's token for the admin listener; nil for none.
+    let adminToken: String?
+    /// Where the description of the admin API is.
+    let descriptionPath: String
     let loopCount: Int
     let configuration: ConfigurationFile
     /// The file that it was read from.
@@ -48,12 +52,14 @@ struct ServeOptions: Sendable {
             invocation["--admin-listen"] ?? configuration.adminListen ?? Self.defaultAdminListen,
             "--admin-listen"
         )
-        guard adminListen.isLoopback else {
+        adminToken = settings.adminToken
+        guard adminListen.isLoopback || adminToken != nil else {
             throw UsageError(
-                "the admin listener has no token in this version: it listens on a loopback"
-                    + " address only, not on \(adminListen)"
+                "without FAREBOX_ADMIN_TOKEN the admin listener listens on a loopback address"
+                    + " only, not on \(adminListen)"
             )
         }
+        descriptionPath = settings.descriptionPath
         loopCount =
             try invocation.integer(option: "--loops", in: 1...256).map(Int.init)
             ?? ProcessInfo.processInfo.activeProcessorCount

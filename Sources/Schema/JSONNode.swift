@@ -1,5 +1,5 @@
 /// JSON to print: fields keep their order, money is a string, and no number is a fraction.
-indirect enum JSONNode: Sendable {
+package indirect enum JSONNode: Sendable {
     case object([(String, JSONNode)])
     case array([JSONNode])
     case text(String)
@@ -9,10 +9,11 @@ indirect enum JSONNode: Sendable {
     /// A text that is JSON already.
     case raw(String)
 
-    static func optional(_ text: String?) -> JSONNode { text.map(JSONNode.text) ?? .null }
+    /// The text, or null without one.
+    package static func optional(_ text: String?) -> JSONNode { text.map(JSONNode.text) ?? .null }
 
     /// The value on one line.
-    var line: String {
+    package var line: String {
         var output = ""
         write(to: &output)
         return output

@@ -1,0 +1,54 @@
+import Billing
+import Ledger
+import Schema
+
+/// What the console reads and acts through, all upon connections of its own.
+package struct ConsoleServices: Sendable {
+    let accounts: Accounts
+    let projects: Projects
+    let keys: APIKeys
+    let credits: Credits
+    let prices: PriceBook
+    let events: EventStore
+    let instances: Instances
+    let tokens: AdminTokens
+    let sessions: AdminSessions
+    let trail: AuditTrail
+    let status: @Sendable () async throws(LedgerError) -> LedgerStatus
+    let projections: @Sendable () async throws(LedgerError) -> [ProjectionStatus]
+    /// What accounts have spent of late: of all, or of the one of this slug.
+    let overview: @Sendable (String?) async throws(LedgerError) -> [SpendOverview]
+    let now: @Sendable () -> Instant
+
+    package init(
+        accounts: Accounts,
+        projects: Projects,
+        keys: APIKeys,
+        credits: Credits,
+        prices: PriceBook,
+        events: EventStore,
+        instances: Instances,
+        tokens: AdminTokens,
+        sessions: AdminSessions,
+        trail: AuditTrail,
+        status: @escaping @Sendable () async throws(LedgerError) -> LedgerStatus,
+        projections: @escaping @Sendable () async throws(LedgerError) -> [ProjectionStatus],
+        overview: @escaping @Sendable (String?) async throws(LedgerError) -> [SpendOverview],
+        now: @escaping @Sendable () -> Instant
+    ) {
+        self.accounts = accounts
+        self.projects = projects
+        self.keys = keys
+        self.credits = credits
+        self.prices = prices
+        self.events = events
+        self.instances = instances
+        self.tokens = tokens
+        self.sessions = sessions
+        self.trail = trail
+        self.status = status
+        self.projections = projections
+        self.overview = overview
+        self.now = now
+    }
+}

@@ -1,0 +1,97 @@
+import EventLoop
+import HTTPServer
+import Ledger
+import Schema
+
+/// The console on the admin listener: the API, what describes it, and the dashboard.
+package struct Console: Sendable {
+    private let api: AdminAPI
+    private let dashboard: Dashboard
+    private let credentials: Credentials
+    private let isLoopback: Bool
+    /// `openapi.yaml`; nil when it is not installed.
+    private let description: String?
+    private let report: @Sendable (String) -> Void
+
+    /// - Parameters:
+    ///   - description: `openapi.yaml`; nil when it is not installed.
+    ///   - chartLibrary: Chart.js; nil when it is not installed.
+    ///   - report: is told what went wrong inside of a request.
+    package init(
+        services: ConsoleServices,
+        credentials: Credentials,
+        isLoopback: Bool,
+        description: String?,
+        chartLibrary: String?,
+        report: @escaping @Sendable (String) -> Void
+    ) {
+        api = AdminAPI(services: services)
+        dashboard = Dashboard(
+            services: services,
+            credentials: credentials,
+            chartLibrary: chartLibrary,
+            report: report
+        )
+        self.credentials = credentials
+        self.isLoopback = isLoopback
+        self.description = description
+        self.report = report
+    }
+
+    /// Whether the request may read metrics: on this machine's own addresses anybody, elsewhere
+    /// whoever has any token.
+    package func admits(_ request: HTTPRequest) async -> Bool {
+        if isLoopback { return true }
+        return (try? await credentials.caller(request.fields)) != nil
+    }
+
+    /// Answers a request.
+    package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
+        let response: ConsoleResponse
+        do throws(HTTPBodyError) {
+            let body = try await exchange.readBody(bytesMax: APIBody.bytesMax)
+            response = await respond(to: request, body)
+        } catch {
+            response = Problem(error.status, "the body cannot be read").response
+        }
+        try? exchange.respond(
+            status: response.status,
+            fields: response.fields,
+            body: response.body
+        )
+    }
+
+    private func respond(to request: HTTPRequest, _ body: [UInt8]) async -> ConsoleResponse {
+        guard
+            let request = ConsoleRequest(
+                request.method,
+                path: request.path,
+                query: request.query,
+                fields: request.fields,
+                body: body
+            )
+        else { return Problem(400, "the target cannot be read").response }
+        do {
+            return try await respond(to: request)
+        } catch {
+            let problem = Problem(any: error)
+            if problem.status == 500 { report("\(error)") }
+            return problem.response
+        }
+    }
+
+    private func respond(to request: ConsoleRequest) async throws -> ConsoleResponse {
+        if let refusal = RequestOrigin.refusal(request) {
+            throw Problem(403, refusal)
+        }
+        if request.path == ["admin", "openapi.yaml"], request.method == "GET" {
+            guard let description else { throw Problem(404, "openapi.yaml is not installed") }
+            return ConsoleResponse(status: 200, type: "application/yaml", description)
+        }
+        guard request.path.first == "admin" else { return await dashboard.respond(to: request) }
+        guard let caller = try await credentials.caller(request.fields) else {
+            throw Problem(401, "give a token: Authorization: Bearer fb-admin-…")
+        }
+        return try await api.respond(to: request, from: caller)
+    }
+}

@@ -1,0 +1,53 @@
+import HTTPServer
+
+/// A request to the console as a value: its target taken apart and decoded, its body read.
+struct ConsoleRequest: Sendable {
+    enum Method: String, CaseIterable, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case patch = "PATCH"
+    }
+
+    /// As sent; a route's method is one of `Method`.
+    let method: String
+    /// The parts of the path between slashes, decoded.
+    let path: [String]
+    let query: FormFields
+    let fields: HTTPFields
+    let body: [UInt8]
+
+    /// Nil when the target has escapes that nobody should have to guess about.
+    init?(_ method: String, path: String, query: String?, fields: HTTPFields, body: [UInt8]) {
+        var parts: [String] = []
+        for part in path.split(separator: "/", omittingEmptySubsequences: false).dropFirst() {
+            guard let decoded = PercentCoding.decode(part) else { return nil }
+            parts.append(decoded)
+        }
+        guard let query = query.map({ FormFields(parsing: $0) }) ?? FormFields.none else {
+            return nil
+        }
+        self.method = method
+        self.path = parts
+        self.query = query
+        self.fields = fields
+        self.body = body
+    }
+}
+
+/// What the console answers.
+struct ConsoleResponse: Sendable {
+    let status: Int
+    var fields: HTTPFields
+    let body: [UInt8]
+
+    init(
+        status: Int,
+        type: String,
+        _ text: String,
+        fields: [(name: String, value: String)] = []
+    ) {
+        self.status = status
+        self.fields = HTTPFields([(name: "content-type", value: type)] + fields)
+        body = Array(text.utf8)
+    }
+}
