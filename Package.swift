@@ -109,7 +109,8 @@ let targets: [Target] = [
         dependencies: [
             "Ingress", "Formats", "Schema", "HTTPServer", "EventLoop", "Journal", "Ledger",
             "LedgerModel",
-        ]
+        ],
+        swiftSettings: settings
     ),
     .testTarget(
         name: "FareboxTests",

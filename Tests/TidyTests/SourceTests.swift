@@ -25,7 +25,6 @@ import Testing
         "Tokenizer": [],
         "Ledger": ["Schema", "Postgres", "Digest"],
         "Billing": ["Schema", "Ledger", "Postgres", "Digest", "Documents"],
-        "Billing": ["Schema", "Ledger", "Postgres", "Digest"],
         "Console": ["Schema", "Ledger", "Billing", "HTTPServer", "EventLoop", "Digest"],
         "Ingress": [
             "Schema", "Formats", "Tokenizer", "Ledger", "Billing", "HTTPServer", "Curl",
