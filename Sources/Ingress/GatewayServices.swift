@@ -84,6 +84,7 @@ package final class GatewayServices: Sendable {
             desk: desk,
             settlement: settlement,
             escrow: escrow,
+            limiter: limiter,
             accounts: accounts,
             caps: caps,
             usage: usage,
