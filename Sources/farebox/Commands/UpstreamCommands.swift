@@ -1,6 +1,7 @@
 import Curl
 import EventLoop
 import Foundation
+import Schema
 
 /// `farebox upstream status`: the upstreams as a running instance sees them.
 enum UpstreamCommands {
