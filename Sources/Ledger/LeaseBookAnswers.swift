@@ -74,11 +74,6 @@ extension LeaseBook {
         self.operation = nil
         acquiresFrom = now + settings.backoffMax
         pausedUntil = acquiresFrom
-        switch error.code {
-        case .notFound, .outOfSequence: retireLease()
-        // The database has never heard of it.
-        case .learning where lease?.nextSequence == 1: retireLease()
-        default: break
-        }
+        if error.code == .notFound || error.code == .outOfSequence { retireLease() }
     }
 }

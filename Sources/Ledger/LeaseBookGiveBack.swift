@@ -7,7 +7,9 @@ extension LeaseBook {
         tenure: EscrowTenure,
         into actions: inout [LeaseAction]
     ) {
-        guard let lease, !isPaused(at: now) else { return }
+        // One that was never granted stays, so that a copy of its first acquire that comes late
+        // opens no lease that nobody knows.
+        guard let lease, lease.nextSequence > 1, !isPaused(at: now) else { return }
         let isUnused = usedAt.map { now - $0 >= settings.idleAfter } ?? true
         if isUnused, lease.held == .zero, lease.unshipped == .zero {
             beginGiveBack(lease.available, closes: true, tenure: tenure, into: &actions)
@@ -45,6 +47,7 @@ extension LeaseBook {
         into actions: inout [LeaseAction]
     ) {
         guard let lease, !isPaused(at: now) else { return }
+        guard lease.nextSequence > 1 else { return retireLease() }
         if lease.held == .zero, lease.unshipped == .zero {
             beginGiveBack(lease.available, closes: true, tenure: tenure, into: &actions)
         } else if lease.available > .zero {

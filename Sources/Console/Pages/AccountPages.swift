@@ -116,12 +116,24 @@ enum AccountPages {
     }
 
     private static func revokeKey(_ call: PageCall) async throws -> PageAnswer {
-        guard let id = KeyID(call.places["key"] ?? ""),
-            try await call.services.keys.show(id).accountSlug == call.account
-        else { throw Problem(404, "no such key") }
+        let id = try await ownKey(call)
         _ = try await call.services.keys.revoke(id)
         return .redirect("/accounts/\(call.account)")
     }
+
+    private static func ownKey(_ call: PageCall) async throws -> KeyID {
+        let id = try keyID(call)
+        let key = try await call.services.keys.show(id)
+        guard key.accountSlug == call.account else { throw noSuchKey }
+        return id
+    }
+
+    private static func keyID(_ call: PageCall) throws -> KeyID {
+        guard let id = KeyID(call.places["key"] ?? "") else { throw noSuchKey }
+        return id
+    }
+
+    private static var noSuchKey: Problem { Problem(404, "no such key") }
 
     // MARK: Credit
 
