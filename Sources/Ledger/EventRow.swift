@@ -176,7 +176,7 @@ struct EventRow: Sendable {
     /// The failed attempts, of which the row has the fields one after the other.
     private static func attempts(_ row: Row) throws(PostgresError) -> [UpstreamAttempt] {
         guard let fields = try row.get("attempt_fields", as: [String?]?.self) else { return [] }
-        guard !fields.isEmpty, fields.count.isMultiple(of: 5) else {
+        guard fields.count.isMultiple(of: 5) else {
             throw PostgresError(.decoding, "data is no list of attempts")
         }
         return try stride(from: 0, to: fields.count, by: 5).map { start throws(PostgresError) in
