@@ -14,12 +14,14 @@ struct RateSimulation {
     struct Faults {
         var losesMessages = true
         var hasOutages = true
+        var cutsOff = true
         var pauses = true
         var kills = true
 
         static let none = Faults(
             losesMessages: false,
             hasOutages: false,
+            cutsOff: false,
             pauses: false,
             kills: false
         )
@@ -27,6 +29,8 @@ struct RateSimulation {
 
     enum Step {
         case arrive(Int)
+        /// The calls that have come while a process was paused.
+        case burst(Int)
         case sweep(Int, start: Int)
         case heartbeat(Int, start: Int)
         case heartbeatArrives(Int, start: Int, sentAt: Moment)
@@ -36,6 +40,7 @@ struct RateSimulation {
         case wake(Int, start: Int)
         case end(Int, start: Int, call: Int)
         case pause
+        case cutOff
         case kill
         case restart(Int)
         case outage(Bool)
@@ -57,6 +62,8 @@ struct RateSimulation {
         var start = 0
         var isAlive = false
         var pausedUntil: Moment
+        /// Until then nothing gets through between the process and the database.
+        var cutOffUntil: Moment
         var standing: RateStanding
         var share: RateShare
         var sequence: Int64 = 0
@@ -113,6 +120,7 @@ struct RateSimulation {
                 Process(
                     instance: instance,
                     pausedUntil: now,
+                    cutOffUntil: now,
                     standing: standing,
                     share: Self.share(limits, settings, standing, origin, now)
                 )
@@ -121,6 +129,7 @@ struct RateSimulation {
             schedule(.arrive(index), after: .milliseconds(index))
         }
         if faults.pauses { schedule(.pause, after: .seconds(30)) }
+        if faults.cutsOff { schedule(.cutOff, after: .seconds(40)) }
         if faults.kills { schedule(.kill, after: .seconds(50)) }
         if faults.hasOutages { schedule(.outage(true), after: .seconds(70)) }
     }

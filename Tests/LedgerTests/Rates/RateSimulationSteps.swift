@@ -11,7 +11,10 @@ extension RateSimulation {
             }
         }
         switch step {
-        case .arrive(let index): arrive(index)
+        case .arrive(let index):
+            schedule(step, after: milliseconds(0...arrivalMilliseconds * 2))
+            arrive(index)
+        case .burst(let index): for _ in 0..<30 { arrive(index) }
         case .sweep(let index, let start):
             schedule(.sweep(index, start: start), after: settings.sweepInterval)
             change(index) { share, now, standing, next in
@@ -44,6 +47,7 @@ extension RateSimulation {
             }
         case .end(let index, _, let call): end(index, call)
         case .pause: pause()
+        case .cutOff: cutOff()
         case .kill: kill()
         case .restart(let index): restart(index)
         case .outage(let begins):
@@ -59,7 +63,7 @@ extension RateSimulation {
             .heartbeat(let index, let start), .renewed(let index, let start, _),
             .exchanged(let index, let start, _, _), .end(let index, let start, _):
             (index, start)
-        case .arrive(let index): (index, nil)
+        case .arrive(let index), .burst(let index): (index, nil)
         default: nil
         }
     }
@@ -67,7 +71,6 @@ extension RateSimulation {
     // MARK: Calls
 
     private mutating func arrive(_ index: Int) {
-        schedule(.arrive(index), after: milliseconds(0...arrivalMilliseconds * 2))
         guard processes[index].isAlive else { return }
         let need = RateAmounts(
             requests: 1,
@@ -142,6 +145,7 @@ extension RateSimulation {
     // MARK: The network
 
     private mutating func send(_ step: Step) {
+        if let index = sender(of: step), processes[index].cutOffUntil > now { return fail(step) }
         let fate = faults.losesMessages ? Int.random(in: 0..<50, using: &random) : 50
         switch fate {
         case 0: fail(step)
@@ -153,6 +157,15 @@ extension RateSimulation {
             schedule(step, after: milliseconds(1...15))
             schedule(step, after: milliseconds(1...5_000))
         default: schedule(step, after: milliseconds(1...15))
+        }
+    }
+
+    private func sender(of step: Step) -> Int? {
+        switch step {
+        case .heartbeatArrives(let index, _, _), .renewed(let index, _, _),
+            .exchangeArrives(let index, _, _):
+            index
+        default: nil
         }
     }
 
@@ -187,7 +200,14 @@ extension RateSimulation {
         let length =
             Bool.random(using: &random) ? milliseconds(1...3_000) : milliseconds(1...300_000)
         processes[index].pausedUntil = max(processes[index].pausedUntil, now + length)
+        schedule(.burst(index), after: length)
         schedule(.pause, after: milliseconds(5_000...60_000))
+    }
+
+    private mutating func cutOff() {
+        let index = Int.random(in: 0..<processes.count, using: &random)
+        processes[index].cutOffUntil = now + milliseconds(1...200_000)
+        schedule(.cutOff, after: milliseconds(20_000...90_000))
     }
 
     private mutating func kill() {

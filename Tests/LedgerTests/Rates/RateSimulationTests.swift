@@ -11,8 +11,8 @@ import Testing
             processes: 4,
             limits: RateLimits(
                 requestsPerMinute: 120,
-                tokensPerMinute: 4_000,
-                concurrency: 10 + Int64(seed % 3) * 10
+                tokensPerMinute: seed % 2 == 0 ? 4_000 : 50_000,
+                concurrency: seed % 3 == 0 ? 20 : nil
             ),
             faults: .init()
         )
