@@ -85,6 +85,11 @@ import Testing
         }
     }
 
+    @Test func `why nothing is taxed is said`() throws {
+        let invoice = SampleInvoice.make(tax: .reverseCharge, exemption: "Reverse charge")
+        #expect(try words(invoice).contains(/Reverse charge 0 ?% 877\.38 0\.00/))
+    }
+
     @Test func `a statement shows how the balance moved, exactly`() throws {
         var statement = SampleInvoice.make(.statement, tax: nil)
         statement.lines = []
@@ -100,6 +105,12 @@ import Testing
         #expect(text.contains("Nothing was used in this month."))
         #expect(text.contains("Opening balance 5.00 Credit granted 10.00"))
         #expect(text.contains("Usage \u{2212}0.0000375 Closing balance 14.9999625"))
+    }
+
+    @Test func `what was not charged is said beside its line`() throws {
+        var invoice = SampleInvoice.make()
+        invoice.lines[1].uncharged = try #require(Pico("0.25"))
+        #expect(try words(invoice).contains("Cache read tokens, less 0.25"))
     }
 
     @Test func `a logo takes the place of the issuer's name at the top`() throws {

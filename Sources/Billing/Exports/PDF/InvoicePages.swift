@@ -51,7 +51,7 @@ struct InvoicePages {
     /// A text at either margin.
     private static func line(_ left: String, _ right: String, _ style: TextStyle) -> Block {
         .columns([
-            Column(share: 3, [Typography.text(left, style)]),
+            Column(share: 4, [Typography.text(left, style)]),
             Column(share: 1, [Typography.text(right, style, .right)]),
         ])
     }
