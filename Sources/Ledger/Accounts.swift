@@ -205,14 +205,14 @@ package struct AccountSummary: Hashable, Sendable {
         head = try HeadSummary(row)
     }
 
-    static func read(slug: String, _ session: Session) throws -> AccountSummary {
+    package static func read(slug: String, _ session: Session) throws -> AccountSummary {
         let rows = try session.execute("\(query) WHERE accounts.slug = \(slug)")
         guard let row = rows.first else { throw LedgerError(.notFound, "no account \(slug)") }
         return try AccountSummary(row)
     }
 
     /// Reads an account and locks its head until the commit.
-    static func lock(slug: String, _ session: Session) throws -> AccountSummary {
+    package static func lock(slug: String, _ session: Session) throws -> AccountSummary {
         let account = try read(slug: slug, session)
         _ = try session.execute(
             "SELECT FROM account_heads WHERE account_id = \(account.id) FOR UPDATE"

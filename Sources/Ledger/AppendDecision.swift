@@ -124,6 +124,8 @@ package struct AppendDecision {
         case .leaseLost(let lost):
             close(lost, of: account, head: &head)
             return EventEffect(amount: .zero)
+        case .periodClosed:
+            return EventEffect(amount: .zero)
         }
     }
 

@@ -7,10 +7,10 @@ import Schema
 /// Each step is a statement of its own, so that what it sees is what was committed before the
 /// heads were locked. Done in one statement, the second of two sessions with the same ids would
 /// move the balance for events that it does not insert.
-struct AppendTransaction {
+package struct AppendTransaction {
     private let session: Session
 
-    init(_ session: Session) {
+    package init(_ session: Session) {
         self.session = session
     }
 

@@ -49,7 +49,7 @@ package struct BurnDownEntry: Hashable, Sendable {
                     ? .granted(BurningGrant(correction: recorded))
                     : .taken(-adjustment.amount, at: recorded.event.occurredAt)
             case .creditLimitSet(let change): .limited(change.limit)
-            case .leaseLost: .nothing
+            case .leaseLost, .periodClosed: .nothing
             case .payment, .creditNote: .paid(BurningGrant(surplusOf: recorded))
             case .rounding(let rounding):
                 rounding.amount > .zero

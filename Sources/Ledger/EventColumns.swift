@@ -169,6 +169,10 @@ extension EventBody {
                 ("lease", lost.lease.description), ("instance", lost.instance.description),
                 ("epoch", String(lost.epoch)), ("bound_pico", String(lost.bound.units)),
             ])
+        case .periodClosed(let closed):
+            JSONText.object([
+                ("month", closed.month.description), ("ends_at", closed.endsAt.description),
+            ])
         }
     }
 }

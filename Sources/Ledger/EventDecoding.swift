@@ -89,6 +89,14 @@ extension EventEncoding {
                     bound: try reader.pico()
                 )
             )
+        case .periodClosed:
+            guard let month = Month(try reader.text()) else { throw .notCanonical }
+            body = .periodClosed(
+                PeriodClosed(
+                    month: month,
+                    endsAt: Instant(microseconds: try reader.integer())
+                )
+            )
         }
         guard version == Self.version(of: body) else { throw .notCanonical }
         guard reader.isAtEnd else { throw .trailingBytes }

@@ -40,6 +40,7 @@ extension Event {
         case .leaseLost(let lost):
             lost.bound < .zero || lost.bound > .balanceMax || lost.epoch <= 0
                 ? "the bound or the epoch of the lost lease is out of bounds" : nil
+        case .periodClosed: nil
         }
     }
 

@@ -22,7 +22,7 @@ package enum EventEncoding {
             usage.attempts.isEmpty && usage.loweredCap == nil && usage.upstreamCostCurrency == nil
                 ? 1 : 3
         case .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
-            .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost:
+            .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost, .periodClosed:
             1
         }
     }
@@ -81,6 +81,9 @@ package enum EventEncoding {
             writer.write(lost.instance)
             writer.write(lost.epoch)
             writer.write(lost.bound)
+        case .periodClosed(let closed):
+            writer.write(closed.month.description)
+            writer.write(closed.endsAt.microseconds)
         }
         return writer.bytes
     }

@@ -15,6 +15,7 @@ struct EventRow: Sendable {
         data->>'invoice' AS invoice, data->>'number' AS document_number,
         data->>'lease' AS lease_text, data->>'instance' AS instance_text,
         data->>'epoch' AS epoch_text, data->>'bound_pico' AS bound_text,
+        data->>'month' AS month_text, data->>'ends_at' AS end_text,
         data->>'lowered_cap' AS cap_text, data->>'cost_currency' AS cost_currency_text,
         CASE WHEN kind = 'usage' AND data IS NOT NULL THEN ARRAY(
             SELECT attempt->>field
@@ -84,6 +85,7 @@ struct EventRow: Sendable {
         case .rounding:
             .rounding(InvoiceRounding(amount: amount, invoice: try row.get("invoice")))
         case .leaseLost: .leaseLost(try leaseLost(row))
+        case .periodClosed: .periodClosed(try periodClosed(row))
         }
     }
 
@@ -112,6 +114,13 @@ struct EventRow: Sendable {
     /// Text that is no identifier gives another hash than the one stored.
     private static func grantID(_ row: Row) throws(PostgresError) -> GrantID {
         GrantID(try row.get("grant_text", as: String.self)) ?? GrantID(high: 0, low: 0)
+    }
+
+    private static func periodClosed(_ row: Row) throws(PostgresError) -> PeriodClosed {
+        PeriodClosed(
+            month: try parsed(row, "month_text") { Month($0) } ?? .first,
+            endsAt: try parsed(row, "end_text") { Instant($0) } ?? Instant(microseconds: 0)
+        )
     }
 
     private static func leaseLost(_ row: Row) throws(PostgresError) -> LeaseLost {

@@ -10,7 +10,7 @@ import Schema
 /// So at every version the balance is Σ rests − unpaid, and all that was granted is either left,
 /// burned, expired or voided. It is a pure function of the stream: the stored state is a
 /// checkpoint, which can be dropped and folded again.
-package struct GrantBurnDown: Hashable, Sendable {
+package struct GrantBurnDown: Hashable, Sendable, Codable {
     /// The version of the last event that is in it.
     package internal(set) var version: Int64 = 0
     package internal(set) var creditLimit = Pico.zero
@@ -23,7 +23,7 @@ package struct GrantBurnDown: Hashable, Sendable {
     package init() {}
 
     /// What became of everything that was ever granted.
-    package struct Totals: Hashable, Sendable {
+    package struct Totals: Hashable, Sendable, Codable {
         package var granted = Pico.zero
         package var burned = Pico.zero
         package var expired = Pico.zero
@@ -131,7 +131,7 @@ package struct GrantBurnDown: Hashable, Sendable {
 }
 
 /// A grant that has something left.
-package struct BurningGrant: Hashable, Sendable {
+package struct BurningGrant: Hashable, Sendable, Codable {
     package let id: GrantID
     package let kind: CreditGranted.Kind
     package let priority: Int32

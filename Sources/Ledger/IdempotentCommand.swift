@@ -67,7 +67,7 @@ extension UUIDBytes {
 extension Database {
     /// Runs a command whose ids were minted beforehand, so that it can be repeated, in the name of
     /// the task's `Act`.
-    func ledgerCommand<Value: Sendable>(
+    package func ledgerCommand<Value: Sendable>(
         _ body: @escaping @Sendable (Session) throws -> Value
     ) async throws(LedgerError) -> Value {
         let act = Act.current
@@ -84,7 +84,8 @@ extension Database {
 
 extension AppendTransaction {
     /// Appends the one event of a command; parking it is an error of the command.
-    func runOne(_ event: Event) throws -> AppendOutcome {
+    @discardableResult
+    package func runOne(_ event: Event) throws -> AppendOutcome {
         let outcome = try run([HashedEvent(event)])[0]
         if case .parked(let reason) = outcome {
             throw LedgerError(.invalid, "the event is refused: \(reason.rawValue)")

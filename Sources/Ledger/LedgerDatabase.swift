@@ -13,7 +13,7 @@ extension Database {
     }
 
     /// Runs statements that only read, and gives their failures the ledger's words.
-    func ledgerRead<Value: Sendable>(
+    package func ledgerRead<Value: Sendable>(
         _ body: @escaping @Sendable (Session) throws -> Value
     ) async throws(LedgerError) -> Value {
         do {
@@ -77,6 +77,8 @@ extension PostgresError {
 
 extension LedgerError {
     /// Takes over the ledger's own errors and translates those of the database.
+    package init(wrapping error: any Error) { self.init(error) }
+
     init(_ error: any Error) {
         switch error {
         case let error as LedgerError: self = error

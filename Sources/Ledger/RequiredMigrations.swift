@@ -32,5 +32,6 @@ package enum RequiredMigrations {
         "0028_key_rules",
         "0029_rate_shares",
         "0030_admin_sessions",
+        "0031_billing",
     ]
 }

@@ -28,6 +28,7 @@ package enum EventBody: Hashable, Sendable {
     case creditNote(CreditNote)
     case rounding(InvoiceRounding)
     case leaseLost(LeaseLost)
+    case periodClosed(PeriodClosed)
 
     package var kind: EventKind {
         switch self {
@@ -42,6 +43,7 @@ package enum EventBody: Hashable, Sendable {
         case .creditNote: .creditNote
         case .rounding: .rounding
         case .leaseLost: .leaseLost
+        case .periodClosed: .periodClosed
         }
     }
 }
@@ -59,6 +61,7 @@ package enum EventKind: String, CaseIterable, Sendable {
     case creditNote = "credit_note"
     case rounding
     case leaseLost = "lease_lost"
+    case periodClosed = "period_closed"
 }
 
 /// An event in its place: numbered in its account's stream, with its effect decided.

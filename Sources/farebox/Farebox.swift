@@ -13,7 +13,8 @@ struct Farebox {
             commands: ServeCommand.all + MigrateCommand.all + CheckConfigurationCommand.all
                 + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
                 + KeyCommands.all + TokenCommands.all + InstanceCommands.all
-                + UpstreamCommands.all + CreditCommands.all + PriceCommands.all
+                + UpstreamCommands.all + CreditCommands.all + BillingCommands.all
+                + InvoiceCommands.all + PriceCommands.all
                 + PlanCommands.all + MarginCommand.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all

@@ -78,6 +78,9 @@ import Testing
             CreditNote(amount: Pico(4), invoice: "2026-1", number: "C-1", reason: "wrong")
         ),
         .rounding(InvoiceRounding(amount: Pico(-4), invoice: "2026-1")),
+        .periodClosed(
+            PeriodClosed(month: .first, endsAt: Instant(microseconds: 2_678_400_000_000))
+        ),
         .leaseLost(
             LeaseLost(
                 lease: LeaseID(high: 8, low: 9),

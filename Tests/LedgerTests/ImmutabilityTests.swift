@@ -61,9 +61,9 @@ struct ImmutabilityTests {
                 WHERE tgfoid = 'refuse_change'::regproc AND tgenabled = 'A'
                 """
             )
-            // Of events, seals and their partitions, of four tables of prices, two of plans, and the
-            // audit trail.
-            #expect(guards == 17 * 2 * 2 + 4 * 2 + 2 * 2 + 2)
+            // Of events, seals and their partitions, of four tables of prices, two of plans, seven
+            // of months and documents, and the audit trail.
+            #expect(guards == 17 * 2 * 2 + 4 * 2 + 2 * 2 + 7 * 2 + 2)
             let others = try await ledger.count(
                 """
                 SELECT count(*) FROM pg_trigger

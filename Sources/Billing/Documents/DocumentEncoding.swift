@@ -27,71 +27,9 @@ package enum DocumentEncoding {
     package static func hash(_ bytes: [UInt8]) -> SHA256Digest { SHA256.hash(bytes) }
 }
 
-/// A value that stands in JSON as one text.
-private protocol TextCoded {
-    var codedText: String { get }
-    static func decoded(_ text: String) -> Self?
-}
-
-extension TextCoded {
-    fileprivate func write(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(codedText)
-    }
-
-    fileprivate static func read(from decoder: any Decoder) throws -> Self {
-        let container = try decoder.singleValueContainer()
-        let text = try container.decode(String.self)
-        guard let value = decoded(text) else {
-            throw DecodingError.dataCorruptedError(
-                in: container,
-                debugDescription: "\"\(text)\" is no \(Self.self)"
-            )
-        }
-        return value
-    }
-}
-
-extension Pico: Codable, TextCoded {
-    fileprivate var codedText: String { description }
-    fileprivate static func decoded(_ text: String) -> Pico? { Pico(text) }
-    package func encode(to encoder: any Encoder) throws { try write(to: encoder) }
-    package init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
-}
-
-extension Currency: Codable, TextCoded {
-    fileprivate var codedText: String { code }
-    fileprivate static func decoded(_ text: String) -> Currency? { Currency(text) }
-    package func encode(to encoder: any Encoder) throws { try write(to: encoder) }
-    package init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
-}
-
-extension Instant: Codable, TextCoded {
-    fileprivate var codedText: String { description }
-    fileprivate static func decoded(_ text: String) -> Instant? { Instant(text) }
-    package func encode(to encoder: any Encoder) throws { try write(to: encoder) }
-    package init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
-}
-
-extension CalendarDate: Codable, TextCoded {
-    fileprivate var codedText: String { description }
-    fileprivate static func decoded(_ text: String) -> CalendarDate? { CalendarDate(text) }
-    package func encode(to encoder: any Encoder) throws { try write(to: encoder) }
-    package init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
-}
-
-extension Month: Codable, TextCoded {
-    fileprivate var codedText: String { description }
-    fileprivate static func decoded(_ text: String) -> Month? { Month(text) }
-    package func encode(to encoder: any Encoder) throws { try write(to: encoder) }
-    package init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
-}
-
-extension LineItem: Codable, TextCoded {
-    fileprivate var codedText: String { name }
-    fileprivate static func decoded(_ text: String) -> LineItem? { all.first { $0.name == text } }
-    package func encode(to encoder: any Encoder) throws { try write(to: encoder) }
-    package init(from decoder: any Decoder) throws { self = try Self.read(from: decoder) }
+extension LineItem: TextCoded {
+    package var codedText: String { name }
+    package static func decoded(_ text: String) -> LineItem? { all.first { $0.name == text } }
 }
 
 extension MinorUnits: Codable {
@@ -104,6 +42,3 @@ extension MinorUnits: Codable {
         self.init(try decoder.singleValueContainer().decode(Int64.self))
     }
 }
-
-extension ServiceTier: Codable {}
-extension CreditGranted.Kind: Codable {}

@@ -137,6 +137,11 @@ extension JSONNode {
                 ("instance", .text(lost.instance.description)), ("epoch", .integer(lost.epoch)),
                 ("bound", .money(lost.bound, currency)),
             ]
+        case .periodClosed(let closed):
+            [
+                ("month", .text(closed.month.description)),
+                ("ends_at", .text(closed.endsAt.description)),
+            ]
         }
     }
 

@@ -1,5 +1,3 @@
-import Schema
-
 /// A month of the calendar, whatever the time zone: `2026-11`.
 package struct Month: Hashable, Comparable, Sendable {
     package let year: Int64
@@ -11,6 +9,9 @@ package struct Month: Hashable, Comparable, Sendable {
         guard (1970...9999).contains(year), (1...12).contains(number) else { return nil }
         (self.year, self.number) = (year, number)
     }
+
+    /// The first of the months.
+    package static let first = Month(index: 1970 * 12)
 
     private init(index: Int64) {
         (year, number) = (index / 12, index % 12 + 1)

@@ -1,0 +1,188 @@
+import Digest
+import Ledger
+import Postgres
+import Schema
+
+/// Closes the first open month of an account and finalizes its document, in one transaction that
+/// its caller begins and commits.
+///
+/// The head is locked from the first step to the commit, so two closers come one after the other,
+/// and the second finds the month closed. Whatever step a process dies at, nothing has happened.
+struct CloseMonth {
+    let session: Session
+    let prices: PriceMemory
+    let now: Instant
+
+    /// What was done.
+    enum Outcome {
+        case closed(StoredDocument)
+        /// Nothing is open up to the month that was asked for.
+        case nothingOpen
+    }
+
+    /// - Parameter event: the identifiers of the events, minted before, so that the transaction can
+    ///   be repeated while its outcome is unknown.
+    func run(_ slug: String, through last: Month, events: (EventID, EventID)) throws -> Outcome {
+        let account = try AccountSummary.lock(slug: slug, session)
+        guard account.version > 0 else { return .nothingOpen }
+        let calendar = try MonthCalendar(of: account.id, through: now, session)
+        let store = PeriodStore(session)
+        let fold = try store.read(account.id, at: account.version, calendar)
+        guard let month = fold.firstOpen, month <= last else { return .nothingOpen }
+        guard let bounds = calendar.bounds(of: month), bounds.endsAt <= now else {
+            throw LedgerError(.refused, "the month \(month) of \(slug) is not over")
+        }
+        guard let profile = try BillingProfile.read(account.id, session),
+            let issuer = try Issuer.read(profile.issuer, session)
+        else {
+            throw LedgerError(.refused, "no billing details: farebox account billing \(slug)")
+        }
+        let tax = try TaxRule.read(account.id, session)
+        let facts = try MonthFacts(account, bounds, fold, prices, session)
+        var document = try InvoiceDocument(
+            facts,
+            issuer: issuer.party,
+            customer: profile.party,
+            tax: tax
+        )
+        try store.keep(fold, of: account.id)
+        try close(account.id, bounds, fold.version, facts.rows, events.0)
+        let seal = try DocumentSeals.last(of: account.id, upTo: fold.version, session)
+        document.seals = seal.map { [$0] } ?? []
+        let stored = try finalize(
+            &document,
+            Revisions(issuer: issuer, profile: profile.revision, tax: tax?.revision),
+            account
+        )
+        if document.totals.booked != .zero {
+            try AppendTransaction(session).runOne(
+                Event(
+                    account: account.id,
+                    id: events.1,
+                    occurredAt: now,
+                    body: .rounding(
+                        InvoiceRounding(amount: document.totals.booked, invoice: stored.number)
+                    )
+                )
+            )
+        }
+        return .closed(stored)
+    }
+
+    private func close(
+        _ account: AccountID,
+        _ bounds: MonthCalendar.Bounds,
+        _ version: Int64,
+        _ rows: [UsageRow],
+        _ event: EventID
+    ) throws {
+        try AppendTransaction(session).runOne(
+            Event(
+                account: account,
+                id: event,
+                occurredAt: now,
+                body: .periodClosed(PeriodClosed(month: bounds.month, endsAt: bounds.endsAt))
+            )
+        )
+        _ = try session.execute(
+            """
+            INSERT INTO periods (account_id, month, previous_month, starts_at, ends_at,
+                closing_version, closed_at)
+            VALUES (\(account), \(bounds.month.firstDay)::date, (SELECT max(month) FROM periods
+                WHERE account_id = \(account)), \(bounds.startsAt), \(bounds.endsAt),
+                \(version), \(now))
+            """
+        )
+        try UsageRow.insert(rows, bounds.month, of: account, session)
+    }
+
+    private struct Revisions {
+        let issuer: Issuer
+        let profile: Int64
+        let tax: Int64?
+    }
+
+    private func finalize(
+        _ document: inout InvoiceDocument,
+        _ revisions: Revisions,
+        _ account: AccountSummary
+    ) throws -> StoredDocument {
+        let date = try LocalDate.of(now, account.timeZone, session)
+        document.issuedAt = now
+        document.issueDate = date
+        if document.totals.due > .zero {
+            document.dueDate = date.adding(days: Int64(document.customer.paymentTermsDays ?? 0))
+        }
+        let (issuer, year) = (revisions.issuer, Int32(date.year))
+        // Last of all that may fail for reasons of its own: it waits for whoever has the counter.
+        let sequence = try session.execute(
+            """
+            INSERT INTO document_numbers AS numbers (issuer, series, year, last)
+            VALUES (\(issuer.slug), \(issuer.series), \(year), 1)
+            ON CONFLICT (issuer, series, year) DO UPDATE SET last = numbers.last + 1
+            RETURNING last
+            """
+        ).single().get("last", as: Int64.self)
+        let number = Self.number(issuer.series, year, sequence)
+        document.number = number
+        let bytes = try DocumentEncoding.encode(document)
+        let hash = DocumentEncoding.hash(bytes)
+        _ = try session.execute(
+            """
+            INSERT INTO documents (account_id, number, kind, issuer, issuer_revision, series, year,
+                sequence, month, profile_revision, tax_revision, seal_version, issued_at, net, tax,
+                due, body, sha256)
+            VALUES (\(account.id), \(number), \(document.kind.rawValue), \(issuer.slug),
+                \(issuer.revision), \(issuer.series), \(year), \(sequence),
+                \(document.period?.month.firstDay)::date, \(revisions.profile),
+                \(revisions.tax), \(document.seals.last?.lastVersion), \(now),
+                \(document.totals.net.count), \(document.totals.tax.count),
+                \(document.totals.due.count), \(String(decoding: bytes, as: UTF8.self)), \(hash))
+            """
+        )
+        return StoredDocument(document: document, sha256: hash.description)
+    }
+
+    /// `INV-2026-00042`.
+    static func number(_ series: String, _ year: Int32, _ sequence: Int64) -> String {
+        let digits = String(sequence)
+        let zeros = String(repeating: "0", count: max(0, 5 - digits.count))
+        return "\(series)-\(year)-\(zeros)\(digits)"
+    }
+}
+
+/// The day of an instant in a zone, as PostgreSQL has it.
+enum LocalDate {
+    static func of(_ instant: Instant, _ zone: String, _ session: Session) throws -> CalendarDate {
+        let text = try session.execute(
+            "SELECT to_char(\(instant)::timestamptz AT TIME ZONE \(zone), 'YYYY-MM-DD') AS day"
+        ).single().get("day", as: String.self)
+        guard let date = CalendarDate(text) else {
+            throw LedgerError(.corrupt, "the day \(text) is none")
+        }
+        return date
+    }
+}
+
+/// The seals that documents state.
+enum DocumentSeals {
+    static func last(
+        of account: AccountID,
+        upTo version: Int64,
+        _ session: Session
+    ) throws -> DocumentSeal? {
+        try session.execute(
+            """
+            SELECT first_version, last_version, encode(hash, 'hex') AS hash FROM seals
+            WHERE account_id = \(account) AND last_version <= \(version)
+            ORDER BY first_version DESC LIMIT 1
+            """
+        ).first.map { row in
+            DocumentSeal(
+                firstVersion: try row.get("first_version"),
+                lastVersion: try row.get("last_version"),
+                sha256: try row.get("hash")
+            )
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import Digest
+import Ledger
+import Postgres
+import Schema
+
+/// A finalized document, as it is stored.
+package struct StoredDocument: Hashable, Sendable {
+    package let document: InvoiceDocument
+    /// Of its canonical bytes, in hexadecimal digits.
+    package let sha256: String
+    package var isPaid = false
+
+    package init(document: InvoiceDocument, sha256: String) {
+        self.document = document
+        self.sha256 = sha256
+    }
+
+    package var number: String { document.number ?? "" }
+}
+
+/// Drafts, closes, lists and shows the documents of months.
+package struct Invoices: Sendable {
+    private let database: Database
+    private let prices = PriceMemory()
+
+    package init(_ database: Database) {
+        self.database = database
+    }
+
+    /// What a close came to: documents, and accounts that could not be closed, which stopped no
+    /// other.
+    package struct CloseReport: Sendable {
+        package var documents: [StoredDocument] = []
+        package var failures: [(account: String, error: LedgerError)] = []
+
+        package init() {}
+    }
+
+    /// The document of an open month as it stands now; nothing is written.
+    package func draft(
+        _ slug: String,
+        _ month: Month,
+        at now: Instant
+    ) async throws(LedgerError) -> InvoiceDocument? {
+        do {
+            return try await database.transaction(.repeatableRead) { [prices] session in
+                let account = try AccountSummary.read(slug: slug, session)
+                guard account.version > 0 else { return nil }
+                let calendar = try MonthCalendar(of: account.id, through: now, session)
+                let fold = try PeriodStore(session).read(account.id, at: account.version, calendar)
+                guard let first = fold.firstOpen, first <= month,
+                    let bounds = calendar.bounds(of: month)
+                else {
+                    throw LedgerError(.refused, "the month \(month) of \(slug) is not open")
+                }
+                let profile = try BillingProfile.read(account.id, session)
+                let issuer = try profile.flatMap { try Issuer.read($0.issuer, session) }
+                return try InvoiceDocument(
+                    MonthFacts(account, bounds, fold, prices, session),
+                    issuer: issuer?.party ?? DocumentParty(legalName: ""),
+                    customer: profile?.party ?? DocumentParty(legalName: account.name),
+                    tax: TaxRule.read(account.id, session)
+                )
+            }
+        } catch {
+            throw LedgerError(wrapping: error)
+        }
+    }
+
+    /// Closes all open months of an account up to a month; the same again changes nothing.
+    package func close(
+        _ slug: String,
+        through month: Month,
+        at now: Instant
+    ) async throws(LedgerError) -> [StoredDocument] {
+        var closed: [StoredDocument] = []
+        while true {
+            let events = (EventID.make(at: now), EventID.make(at: now))
+            let outcome = try await database.ledgerCommand { [prices] session in
+                try CloseMonth(session: session, prices: prices, now: now)
+                    .run(slug, through: month, events: events)
+            }
+            guard case .closed(let document) = outcome else { return closed }
+            closed.append(document)
+        }
+    }
+
+    /// Closes all accounts that have billing details, several at once; one that fails stops no
+    /// other, and the same again does what is left.
+    package func closeAll(
+        through month: Month,
+        at now: Instant,
+        width: Int = 4
+    ) async throws(LedgerError) -> CloseReport {
+        let slugs = try await database.ledgerRead { session in
+            try session.execute(
+                """
+                SELECT slug FROM accounts WHERE account_id IN (
+                    SELECT account_id FROM billing_profiles) ORDER BY slug
+                """
+            ).map { try $0.get("slug", as: String.self) }
+        }
+        return await withTaskGroup(of: (String, Result<[StoredDocument], LedgerError>).self) {
+            group in
+            var report = CloseReport()
+            var rest = slugs[...]
+            func add() {
+                guard let slug = rest.popFirst() else { return }
+                group.addTask {
+                    do throws(LedgerError) {
+                        return (slug, .success(try await close(slug, through: month, at: now)))
+                    } catch {
+                        return (slug, .failure(error))
+                    }
+                }
+            }
+            for _ in 0..<width { add() }
+            while let (slug, result) = await group.next() {
+                switch result {
+                case .success(let documents): report.documents += documents
+                case .failure(let error): report.failures.append((slug, error))
+                }
+                add()
+            }
+            report.documents.sort { $0.number < $1.number }
+            return report
+        }
+    }
+
+    /// Finalized documents by number, of an account or a month or all.
+    package func list(
+        account: String? = nil,
+        month: Month? = nil
+    ) async throws(LedgerError) -> [StoredDocument] {
+        try await database.ledgerRead { session in
+            try session.execute(
+                """
+                SELECT documents.body, documents.sha256, payments.number IS NOT NULL AS is_paid
+                FROM documents JOIN accounts USING (account_id)
+                    LEFT JOIN document_payments AS payments USING (account_id, number)
+                WHERE slug = coalesce(\(account), slug)
+                    AND (\(month == nil) OR month = \(month?.firstDay)::date)
+                ORDER BY issuer, series, year, sequence
+                """
+            ).map { try StoredDocument($0) }
+        }
+    }
+
+    /// One finalized document; throws `.notFound`.
+    package func show(_ number: String) async throws(LedgerError) -> StoredDocument {
+        try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT body, sha256, payments.number IS NOT NULL AS is_paid
+                FROM documents LEFT JOIN document_payments AS payments USING (account_id, number)
+                WHERE number = \(number)
+                """
+            )
+            guard let row = rows.first else {
+                throw LedgerError(.notFound, "no document \(number)")
+            }
+            return try StoredDocument(row)
+        }
+    }
+}
+
+extension StoredDocument {
+    /// Reads a row, whose bytes must be those of its hash.
+    init(_ row: Row) throws {
+        let bytes = Array(try row.get("body", as: String.self).utf8)
+        let hash = DocumentEncoding.hash(bytes)
+        guard try row.get("sha256", as: SHA256Digest.self) == hash else {
+            throw LedgerError(.corrupt, "a document is not what its hash says")
+        }
+        self.init(document: try DocumentEncoding.decode(bytes), sha256: hash.description)
+        isPaid = try row.get("is_paid")
+    }
+}

@@ -1,0 +1,135 @@
+import Ledger
+import Postgres
+import Schema
+
+/// What calls of one kind came to in a month: a group of the statement projection.
+struct UsageRow: Hashable, Sendable {
+    let serviceMonth: Month
+    let project: ProjectID
+    let key: KeyID
+    let model: String
+    let priceVersion: Int64
+    let serviceTier: ServiceTier
+    let contextThreshold: Int32
+    let calls: Int64
+    let tokens: TokenUsage
+    let webSearches: Int64
+    let charge: Pico
+
+    /// What a row is told apart by.
+    static let groups = """
+        project_id, key_id, model, price_version, service_tier, context_threshold
+        """
+    static let counts = """
+        input_tokens, cache_read_tokens, cache_write_short_tokens, cache_write_long_tokens, \
+        audio_input_tokens, image_input_tokens, output_tokens, audio_output_tokens, web_searches
+        """
+    private static let countNames = counts.split(separator: ", ").map(String.init)
+
+    init(_ row: Row) throws {
+        serviceMonth = Month(try row.get("service_month", as: String.self)) ?? .first
+        project = try row.get("project_id")
+        key = try row.get("key_id")
+        model = try row.get("model")
+        priceVersion = try row.get("price_version")
+        serviceTier = try row.get("service_tier")
+        contextThreshold = try row.get("context_threshold")
+        calls = try row.get("calls")
+        webSearches = try row.get("web_searches")
+        charge = try row.get("charge")
+        var tokens = TokenUsage()
+        for tokenClass in TokenClass.allCases {
+            tokens[tokenClass] = try row.get("\(tokenClass.rawValue)_tokens")
+        }
+        self.tokens = tokens
+    }
+
+    /// What a month has, by the projection where it may be, and the events behind it.
+    ///
+    /// One statement, and so of one snapshot: all usage up to the closing version that occurred
+    /// before the month's end, less what stands on the documents of earlier months.
+    static func read(
+        _ period: DocumentPeriod,
+        of account: AccountID,
+        fromEvents: Bool,
+        _ session: Session
+    ) throws -> [UsageRow] {
+        let useProjection = !fromEvents
+        let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
+        let negated = countNames.map { "-\($0)" }.joined(separator: ", ")
+        let rows = try session.execute(
+            """
+            WITH live AS (
+                SELECT coalesce((SELECT build FROM projections
+                    WHERE projection = 'statement' AND state = 'live'), 0) AS build
+            ), followed AS (
+                SELECT build, coalesce((SELECT version FROM projection_checkpoints
+                    WHERE account_id = \(account) AND projection = 'statement'
+                        AND projection_checkpoints.build = live.build
+                        AND version <= \(period.closingVersion) AND \(useProjection)), 0)
+                    AS version
+                FROM live
+            ), usage AS (
+                SELECT service_month, \(unescaped: groups), calls, \(unescaped: counts),
+                    charge_pico
+                FROM statement_lines, followed
+                WHERE account_id = \(account) AND statement_lines.build = followed.build
+                    AND followed.version > 0
+                    AND service_month <= \(period.month.firstDay)::date
+                UNION ALL
+                SELECT date_trunc('month', occurred_at AT TIME ZONE time_zone)::date,
+                    \(unescaped: groups), 1, \(unescaped: counts), -amount_pico
+                FROM events JOIN accounts USING (account_id), followed
+                WHERE account_id = \(account) AND kind = 'usage'
+                    AND events.version > followed.version
+                    AND events.version <= \(period.closingVersion)
+                    AND occurred_at < \(period.endsAt)
+                UNION ALL
+                SELECT service_month, \(unescaped: groups), -calls, \(unescaped: negated),
+                    -charge_pico
+                FROM period_lines
+                WHERE account_id = \(account) AND month < \(period.month.firstDay)::date
+            )
+            SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups),
+                sum(calls)::bigint AS calls, \(unescaped: sums), sum(charge_pico) AS charge
+            FROM usage GROUP BY usage.service_month, \(unescaped: groups)
+            HAVING sum(calls) <> 0 OR sum(charge_pico) <> 0
+            ORDER BY usage.service_month, \(unescaped: groups)
+            """
+        )
+        return try rows.map { try UsageRow($0) }
+    }
+
+    /// Keeps what a closed month was invoiced as.
+    static func insert(
+        _ rows: [UsageRow],
+        _ month: Month,
+        of account: AccountID,
+        _ session: Session
+    ) throws {
+        guard !rows.isEmpty else { return }
+        func tokens(_ tokenClass: TokenClass) -> [Int64] { rows.map { $0.tokens[tokenClass] } }
+        _ = try session.execute(
+            """
+            INSERT INTO period_lines (account_id, month, service_month,
+                \(unescaped: groups), calls, \(unescaped: counts), charge_pico)
+            SELECT \(account), \(month.firstDay)::date, service_month::date, project_id, key_id,
+                model, price_version, service_tier, context_threshold, calls,
+                \(unescaped: counts), charge
+            FROM unnest(\(rows.map(\.serviceMonth.firstDay)), \(rows.map(\.project)),
+                \(rows.map(\.key)), \(rows.map(\.model)), \(rows.map(\.priceVersion)),
+                \(rows.map(\.serviceTier)), \(rows.map(\.contextThreshold)),
+                \(rows.map(\.calls)), \(tokens(.input)), \(tokens(.cacheRead)),
+                \(tokens(.cacheWriteShort)), \(tokens(.cacheWriteLong)), \(tokens(.audioInput)),
+                \(tokens(.imageInput)), \(tokens(.output)), \(tokens(.audioOutput)),
+                \(rows.map(\.webSearches)), \(rows.map(\.charge)))
+                AS lines (service_month, \(unescaped: groups), calls, \(unescaped: counts), charge)
+            """
+        )
+    }
+}
+
+extension Month {
+    /// As PostgreSQL reads a date: `2026-11-01`.
+    var firstDay: String { "\(description)-01" }
+}
