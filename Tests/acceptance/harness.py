@@ -174,12 +174,14 @@ class Installation:
             json.dumps({"upstreams": upstreams, "models": models, **more}, indent=2)
         )
 
-    def configure_demo(self, demo_url, messages_url=None, **more):
+    def configure_demo(self, demo_url, messages_url=None, circuit=None, **more):
         """An upstream in both formats, with the models of prices.json."""
+        shared = {} if circuit is None else {"circuit": circuit}
         self.configure(
             {
-                "chat": {"format": "openai", "baseURL": f"{demo_url}/v1"},
-                "messages": {"format": "anthropic", "baseURL": messages_url or demo_url},
+                "chat": {"format": "openai", "baseURL": f"{demo_url}/v1", **shared},
+                "messages": {
+                    "format": "anthropic", "baseURL": messages_url or demo_url, **shared},
             },
             {
                 **{name: {"routes": [{"upstream": "chat"}]} for name in CHAT_MODELS},

@@ -79,7 +79,9 @@ def test_its_answers_are_charged_by_its_own_usage(fresh, mock, stream):
 
 def test_its_failures_are_errors_and_cost_nothing(fresh, mock):
     fresh.configure_demo(
-        mock("--error-rate", "429=0.2", "--error-rate", "500=0.2", "--error-rate", "503=0.2"))
+        mock("--error-rate", "429=0.2", "--error-rate", "500=0.2", "--error-rate", "503=0.2"),
+        # As often as it fails, five failures in a row are likely: its circuit must not open here.
+        circuit={"failures": 1_000_000})
     key = fresh.account("broken", "5")
     url = fresh.start()
     statuses = collections.Counter(
