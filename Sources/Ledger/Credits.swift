@@ -83,15 +83,15 @@ package struct Credits: Sendable {
                 return known
             }
             try grant.requireFuture(at: instant)
-            try insert(grant, id, eventID, account, at: instant, session)
+            try Self.insert(grant, id, eventID, account, at: instant, session)
             try command.record(UUIDBytes(id), for: account.id, session)
             let changed = try AccountSummary.read(slug: grant.account, session)
             return try GrantSummary.read(id, of: changed, session)
         }
     }
 
-    /// Records a grant, and posts it unless it begins later.
-    private func insert(
+    /// Records a grant, and posts it unless it begins later; the account's head must be locked.
+    package static func insert(
         _ grant: Grant,
         _ id: GrantID,
         _ eventID: EventID,

@@ -3,13 +3,13 @@ import Postgres
 import Schema
 
 /// A command that may come twice with one key: the second time it answers what it made the first.
-struct IdempotentCommand: Sendable {
+package struct IdempotentCommand: Sendable {
     private let name: String
     private let key: String?
     private let requestHash: SHA256Digest
 
     /// Everything that makes the request what it is goes into `content`, in a fixed order.
-    init(_ name: String, key: String?, content: [String?]) {
+    package init(_ name: String, key: String?, content: [String?]) {
         self.name = name
         self.key = key
         var bytes: [UInt8] = []
@@ -26,7 +26,7 @@ struct IdempotentCommand: Sendable {
     /// What the command made when it came before; nil when it is new or has no key.
     ///
     /// The account's head must be locked, so that two of one key come one after the other.
-    func recorded(for account: AccountID, _ session: Session) throws -> UUIDBytes? {
+    package func recorded(for account: AccountID, _ session: Session) throws -> UUIDBytes? {
         guard let key else { return nil }
         let rows = try session.execute(
             """
@@ -43,7 +43,8 @@ struct IdempotentCommand: Sendable {
         return try row.get("result_id", as: UUIDBytes?.self)
     }
 
-    func record(_ result: UUIDBytes, for account: AccountID, _ session: Session) throws {
+    /// Keeps what the command has made, for when it comes again.
+    package func record(_ result: UUIDBytes, for account: AccountID, _ session: Session) throws {
         guard let key else { return }
         guard (1...200).contains(key.unicodeScalars.count) else {
             throw LedgerError(.invalid, "an idempotency key has 1 to 200 characters")
@@ -59,7 +60,8 @@ struct IdempotentCommand: Sendable {
 }
 
 extension UUIDBytes {
-    init<Entity>(_ identifier: Identifier<Entity>) {
+    /// The same bytes, whatever they identify.
+    package init<Entity>(_ identifier: Identifier<Entity>) {
         self.init(high: identifier.high, low: identifier.low)
     }
 }

@@ -33,5 +33,6 @@ package enum RequiredMigrations {
         "0029_rate_shares",
         "0030_admin_sessions",
         "0031_billing",
+        "0032_credit_notes",
     ]
 }

@@ -43,6 +43,8 @@ def test_an_account_is_created_and_shown(ledger):
     ("key", "create", "a", "--requests-per-minute", "many"),
     ("credit", "grant", "a", "1e3"), ("credit", "grant", "a", "0.0000000000001"),
     ("ledger", "events", "a", "--from-version", "x"),
+    ("invoice", "credit", "INV-2026-00001"), ("invoice", "paid", "INV-2026-00001"),
+    ("invoice", "credit", "INV-2026-00001", "--reason", "r", "--amount", "much"),
 ])
 def test_what_is_not_understood_or_not_enforced_is_a_usage_error(ledger, arguments):
     assert refused(ledger, *arguments).code == 2

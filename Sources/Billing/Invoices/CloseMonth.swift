@@ -49,11 +49,13 @@ struct CloseMonth {
         try close(account.id, bounds, fold.version, facts.rows, events.0)
         let seal = try DocumentSeals.last(of: account.id, upTo: fold.version, session)
         document.seals = seal.map { [$0] } ?? []
-        let stored = try finalize(
-            &document,
-            Revisions(issuer: issuer, profile: profile.revision, tax: tax?.revision),
-            account
+        let basis = FinalizeDocument.Basis(
+            issuer: issuer,
+            profile: profile.revision,
+            tax: tax?.revision
         )
+        let stored = try FinalizeDocument(session: session, now: now)
+            .run(document, of: account, on: basis)
         if document.totals.booked != .zero {
             try AppendTransaction(session).runOne(
                 Event(
@@ -94,60 +96,6 @@ struct CloseMonth {
             """
         )
         try UsageRow.insert(rows, bounds.month, of: account, session)
-    }
-
-    private struct Revisions {
-        let issuer: Issuer
-        let profile: Int64
-        let tax: Int64?
-    }
-
-    private func finalize(
-        _ document: inout InvoiceDocument,
-        _ revisions: Revisions,
-        _ account: AccountSummary
-    ) throws -> StoredDocument {
-        let date = try LocalDate.of(now, account.timeZone, session)
-        document.issuedAt = now
-        document.issueDate = date
-        if document.totals.due > .zero {
-            document.dueDate = date.adding(days: Int64(document.customer.paymentTermsDays ?? 0))
-        }
-        let (issuer, year) = (revisions.issuer, Int32(date.year))
-        // Last of all that may fail for reasons of its own: it waits for whoever has the counter.
-        let sequence = try session.execute(
-            """
-            INSERT INTO document_numbers AS numbers (issuer, series, year, last)
-            VALUES (\(issuer.slug), \(issuer.series), \(year), 1)
-            ON CONFLICT (issuer, series, year) DO UPDATE SET last = numbers.last + 1
-            RETURNING last
-            """
-        ).single().get("last", as: Int64.self)
-        let number = Self.number(issuer.series, year, sequence)
-        document.number = number
-        let bytes = try DocumentEncoding.encode(document)
-        let hash = DocumentEncoding.hash(bytes)
-        _ = try session.execute(
-            """
-            INSERT INTO documents (account_id, number, kind, issuer, issuer_revision, series, year,
-                sequence, month, profile_revision, tax_revision, seal_version, issued_at, net, tax,
-                due, body, sha256)
-            VALUES (\(account.id), \(number), \(document.kind.rawValue), \(issuer.slug),
-                \(issuer.revision), \(issuer.series), \(year), \(sequence),
-                \(document.period?.month.firstDay)::date, \(revisions.profile),
-                \(revisions.tax), \(document.seals.last?.lastVersion), \(now),
-                \(document.totals.net.count), \(document.totals.tax.count),
-                \(document.totals.due.count), \(String(decoding: bytes, as: UTF8.self)), \(hash))
-            """
-        )
-        return StoredDocument(document: document, sha256: hash.description)
-    }
-
-    /// `INV-2026-00042`.
-    static func number(_ series: String, _ year: Int32, _ sequence: Int64) -> String {
-        let digits = String(sequence)
-        let zeros = String(repeating: "0", count: max(0, 5 - digits.count))
-        return "\(series)-\(year)-\(zeros)\(digits)"
     }
 }
 

@@ -8,7 +8,8 @@ package struct StoredDocument: Hashable, Sendable {
     package let document: InvoiceDocument
     /// Of its canonical bytes, in hexadecimal digits.
     package let sha256: String
-    package var isPaid = false
+    /// What has become of it since.
+    package var standing = DocumentStanding()
 
     package init(document: InvoiceDocument, sha256: String) {
         self.document = document
@@ -20,7 +21,7 @@ package struct StoredDocument: Hashable, Sendable {
 
 /// Drafts, closes, lists and shows the documents of months.
 package struct Invoices: Sendable {
-    private let database: Database
+    let database: Database
     private let prices = PriceMemory()
 
     package init(_ database: Database) {
@@ -135,9 +136,8 @@ package struct Invoices: Sendable {
         try await database.ledgerRead { session in
             try session.execute(
                 """
-                SELECT documents.body, documents.sha256, payments.number IS NOT NULL AS is_paid
-                FROM documents JOIN accounts USING (account_id)
-                    LEFT JOIN document_payments AS payments USING (account_id, number)
+                SELECT \(DocumentStanding.columns) FROM \(DocumentStanding.source)
+                    JOIN accounts USING (account_id)
                 WHERE slug = coalesce(\(account), slug)
                     AND (\(month == nil) OR month = \(month?.firstDay)::date)
                 ORDER BY issuer, series, year, sequence
@@ -151,8 +151,7 @@ package struct Invoices: Sendable {
         try await database.ledgerRead { session in
             let rows = try session.execute(
                 """
-                SELECT body, sha256, payments.number IS NOT NULL AS is_paid
-                FROM documents LEFT JOIN document_payments AS payments USING (account_id, number)
+                SELECT \(DocumentStanding.columns) FROM \(DocumentStanding.source)
                 WHERE number = \(number)
                 """
             )
@@ -173,6 +172,6 @@ extension StoredDocument {
             throw LedgerError(.corrupt, "a document is not what its hash says")
         }
         self.init(document: try DocumentEncoding.decode(bytes), sha256: hash.description)
-        isPaid = try row.get("is_paid")
+        standing = try DocumentStanding(row)
     }
 }

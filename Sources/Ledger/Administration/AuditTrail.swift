@@ -69,20 +69,20 @@ extension AuditTrail.Entry {
 /// A change of an account's head by an event of hand, which no trigger sees.
 ///
 /// Appends are too many to ask each whether somebody's hand made it.
-struct HeadAct {
+package struct HeadAct {
     private let session: Session
     private let account: AccountID
     private let before: JSONText
 
     /// Notes the head before the event; it must be locked.
-    init(_ account: AccountID, _ session: Session) throws {
+    package init(_ account: AccountID, _ session: Session) throws {
         self.session = session
         self.account = account
         before = try Self.head(account, session)
     }
 
     /// Notes the head after the event.
-    func record() throws {
+    package func record() throws {
         _ = try session.execute(
             """
             SELECT record_act('account_heads', \(account), \(before),

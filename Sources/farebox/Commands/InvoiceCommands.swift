@@ -42,6 +42,8 @@ enum InvoiceCommands {
             options: [.database, .json],
             run: show
         ),
+        InvoiceCorrectionCommands.credit,
+        InvoiceCorrectionCommands.paid,
     ]
 
     private static func month(_ invocation: Invocation) throws -> Month {
@@ -123,11 +125,15 @@ enum InvoiceCommands {
 struct InvoiceSummary {
     let document: InvoiceDocument
     let status: String
+    let credited: MinorUnits
+    let outstanding: MinorUnits
     let sha256: String
 
     init(draft: InvoiceDocument) throws(LedgerError) {
         document = draft
         status = "draft"
+        credited = .zero
+        outstanding = draft.totals.due
         guard let bytes = try? DocumentEncoding.encode(draft) else {
             throw LedgerError(.corrupt, "the draft cannot be written")
         }
@@ -136,7 +142,9 @@ struct InvoiceSummary {
 
     init(stored: StoredDocument) {
         document = stored.document
-        status = stored.isPaid ? "paid" : "finalized"
+        status = stored.status.rawValue
+        credited = stored.standing.credited
+        outstanding = stored.outstanding
         sha256 = stored.sha256
     }
 
@@ -151,12 +159,15 @@ struct InvoiceSummary {
             .right("CREDITS"),
             .right("TAX"),
             .right("DUE"),
+            .right("OUTSTANDING"),
             .left("CURRENCY")
         )
         for summary in summaries {
             let (document, totals) = (summary.document, summary.document.totals)
-            let amounts = [totals.subtotal, totals.creditsApplied, totals.tax, totals.due]
-                .map { $0.decimal(in: document.currency) }
+            let amounts = [
+                totals.subtotal, totals.creditsApplied, totals.tax, totals.due,
+                summary.outstanding,
+            ].map { $0.decimal(in: document.currency) }
             table.rows.append(
                 [
                     document.number ?? "", document.account,
@@ -168,7 +179,7 @@ struct InvoiceSummary {
         return CommandResult(text: table.text, json: .array(summaries.map(\.json)))
     }
 
-    private var json: JSONNode {
+    var json: JSONNode {
         let (totals, currency) = (document.totals, document.currency)
         func amount(_ amount: MinorUnits) -> JSONNode { .text(amount.decimal(in: currency)) }
         return .object([
@@ -178,6 +189,8 @@ struct InvoiceSummary {
             ("currency", .text(currency.code)), ("subtotal", amount(totals.subtotal)),
             ("credits_applied", amount(totals.creditsApplied)), ("tax", amount(totals.tax)),
             ("total", amount(totals.total)), ("due", amount(totals.due)),
+            ("credited", amount(credited)), ("outstanding", amount(outstanding)),
+            ("corrects", .optional(document.corrects?.number)),
             ("lines", .array(document.lines.map { .line($0, currency) })),
             ("events", .integer(document.events)), ("sha256", .text(sha256)),
         ])
@@ -234,6 +247,20 @@ struct InvoiceText {
             + "\(document.period.map { "month \($0.month), " } ?? "")"
             + "issued \(document.issueDate?.description ?? "")"
             + "\(document.dueDate.map { ", due \($0)" } ?? "")\n\n\(table.text)\n"
-            + figures.joined(separator: ", ") + " \(currency.code)\nsha256 \(stored.sha256)"
+            + figures.joined(separator: ", ") + " \(currency.code)\n\(Self.standing(of: stored))\n"
+            + "sha256 \(stored.sha256)"
+    }
+    private static func standing(of stored: StoredDocument) -> String {
+        let currency = stored.document.currency
+        var parts = [stored.status.rawValue.split(separator: "_").joined(separator: " ")]
+        if let corrected = stored.document.corrects { parts.append("corrects \(corrected.number)") }
+        if stored.standing.credited > .zero {
+            parts.append("credited \(stored.standing.credited.decimal(in: currency))")
+        }
+        if let reference = stored.standing.paymentReference { parts.append("by \(reference)") }
+        if stored.outstanding > .zero {
+            parts.append("outstanding \(stored.outstanding.decimal(in: currency))")
+        }
+        return parts.joined(separator: ", ")
     }
 }

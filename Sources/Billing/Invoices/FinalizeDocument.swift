@@ -1,0 +1,90 @@
+import Digest
+import Ledger
+import Postgres
+import Schema
+
+/// Gives a document its dates and its number and stores it, in its caller's transaction, which has
+/// the account's head locked.
+struct FinalizeDocument {
+    let session: Session
+    let now: Instant
+
+    /// What a document rests on.
+    struct Basis {
+        let issuer: Issuer
+        /// Revisions of the billing details and of the tax rule.
+        let profile: Int64
+        let tax: Int64?
+        /// What a credit note moves the balance by.
+        var event: EventID?
+    }
+
+    /// Finalizes a document.
+    ///
+    /// The number is taken as late as possible, for it waits for whoever has the counter; with the
+    /// transaction it is given back, so that numbers have no gap.
+    func run(
+        _ draft: InvoiceDocument,
+        of account: AccountSummary,
+        on basis: Basis
+    ) throws -> StoredDocument {
+        var document = draft
+        let date = try LocalDate.of(now, account.timeZone, session)
+        document.issuedAt = now
+        document.issueDate = date
+        if document.totals.due > .zero {
+            document.dueDate = date.adding(days: Int64(document.customer.paymentTermsDays ?? 0))
+        }
+        let series = basis.issuer.series(of: document.kind)
+        let year = Int32(date.year)
+        let sequence = try next(basis.issuer.slug, series, year)
+        document.number = Self.number(series, year, sequence)
+        let bytes = try DocumentEncoding.encode(document)
+        let hash = DocumentEncoding.hash(bytes)
+        let totals = document.totals
+        _ = try session.execute(
+            """
+            INSERT INTO documents (account_id, number, kind, issuer, issuer_revision, series, year,
+                sequence, month, corrects, event_id, profile_revision, tax_revision, seal_version,
+                issued_at, net, tax, due, body, sha256)
+            VALUES (\(account.id), \(document.number), \(document.kind.rawValue),
+                \(basis.issuer.slug), \(basis.issuer.revision), \(series), \(year), \(sequence),
+                \(document.period?.month.firstDay)::date, \(document.corrects?.number),
+                \(basis.event), \(basis.profile), \(basis.tax),
+                \(document.seals.last?.lastVersion), \(now), \(totals.net.count),
+                \(totals.tax.count), \(totals.due.count),
+                \(String(decoding: bytes, as: UTF8.self)), \(hash))
+            """
+        )
+        return StoredDocument(document: document, sha256: hash.description)
+    }
+
+    private func next(_ issuer: String, _ series: String, _ year: Int32) throws -> Int64 {
+        try session.execute(
+            """
+            INSERT INTO document_numbers AS numbers (issuer, series, year, last)
+            VALUES (\(issuer), \(series), \(year), 1)
+            ON CONFLICT (issuer, series, year) DO UPDATE SET last = numbers.last + 1
+            RETURNING last
+            """
+        ).single().get("last", as: Int64.self)
+    }
+
+    /// `INV-2026-00042`.
+    static func number(_ series: String, _ year: Int32, _ sequence: Int64) -> String {
+        let digits = String(sequence)
+        let zeros = String(repeating: "0", count: max(0, 5 - digits.count))
+        return "\(series)-\(year)-\(zeros)\(digits)"
+    }
+}
+
+extension Issuer {
+    /// What the numbers of a kind of document begin with; each has a run of its own.
+    func series(of kind: DocumentKind) -> String {
+        switch kind {
+        case .invoice, .statement: series
+        case .creditNote: "\(series)-CN"
+        case .receipt: "\(series)-R"
+        }
+    }
+}
