@@ -53,6 +53,8 @@ package protocol LeaseAuthority: Sendable {
 
     /// Returns a part of a lease, or closes it and returns all that is left.
     ///
+    /// A lease that is not known is kept as closed by an operation that closes it.
+    ///
     /// - Throws: `.superseded`, `.notFound` (no such lease), `.outOfSequence`; `.invalid` for
     ///   more than the lease has left.
     func giveBack(_ request: GiveBackRequest) async throws(LedgerError) -> GiveBackReply

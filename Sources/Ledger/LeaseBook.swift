@@ -58,6 +58,10 @@ package struct LeaseBook: Sendable {
         var shipped = Pico.zero
         var held = Pico.zero
         var nextSequence: Int64 = 1
+        /// The acquire of that number was given up, and a copy of it may yet be done.
+        ///
+        /// Until one is answered, the lease can only be closed or reclaimed, which skip it.
+        var isInDoubt = false
         /// The tenure's lapses when the database last answered for this lease.
         var lapses: Int
         /// The database's history that it is registered in.
@@ -65,6 +69,13 @@ package struct LeaseBook: Sendable {
 
         var available: Pico { granted - settled - held }
         var unshipped: Pico { settled - shipped }
+        /// The number of an operation that skips whatever may yet be done.
+        var sequenceBeyondDoubt: Int64 { isInDoubt ? nextSequence + 1 : nextSequence }
+
+        mutating func answered(_ opSequence: Int64) {
+            nextSequence = opSequence + 1
+            isInDoubt = false
+        }
     }
 
     struct RetiredLease: Sendable {

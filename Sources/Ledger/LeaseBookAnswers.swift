@@ -16,7 +16,7 @@ extension LeaseBook {
         case .success(let reply):
             self.operation = nil
             note(reply.head, now: now)
-            lease?.nextSequence += 1
+            lease?.answered(request.opSequence)
             lease?.granted += reply.granted
             for grant in reply.caps { caps.note(grant, now: now) }
             lease?.lapses = operation.lapses
@@ -48,7 +48,7 @@ extension LeaseBook {
         case .success(let reply):
             self.operation = nil
             note(reply.head, now: now)
-            lease?.nextSequence += 1
+            lease?.answered(request.opSequence)
             lease?.lapses = operation.lapses
             if reply.isLeaseClosed || request.closes { retireLease() }
         case .failure(let error):
@@ -70,8 +70,10 @@ extension LeaseBook {
             self.operation = operation
             return
         }
-        // The database has applied nothing, and the same request would fare no better.
+        // The database has applied nothing, and the same request would fare no better; but a copy
+        // of it that is still on its way may.
         self.operation = nil
+        if case .acquire = operation.kind { lease?.isInDoubt = true }
         acquiresFrom = now + settings.backoffMax
         pausedUntil = acquiresFrom
         if error.code == .notFound || error.code == .outOfSequence { retireLease() }

@@ -7,14 +7,13 @@ extension LeaseBook {
         tenure: EscrowTenure,
         into actions: inout [LeaseAction]
     ) {
-        // One that was never granted stays, so that a copy of its first acquire that comes late
-        // opens no lease that nobody knows.
-        guard let lease, lease.nextSequence > 1, !isPaused(at: now) else { return }
+        guard let lease, !isPaused(at: now) else { return }
         let isUnused = usedAt.map { now - $0 >= settings.idleAfter } ?? true
         if isUnused, lease.held == .zero, lease.unshipped == .zero {
             beginGiveBack(lease.available, closes: true, tenure: tenure, into: &actions)
             return
         }
+        guard !lease.isInDoubt else { return }
         // A credit-starved account keeps no working set: others may be waiting for it.
         let keepMax = Pico((head?.available ?? .zero).units / settings.freeCreditDivisor)
         let idle = demand.idle(available: lease.available, keepMax: keepMax)
@@ -34,7 +33,7 @@ extension LeaseBook {
         tenure: EscrowTenure,
         into actions: inout [LeaseAction]
     ) -> Bool {
-        guard lease != nil, !isPaused(at: now) else { return false }
+        guard let lease, !lease.isInDoubt, !isPaused(at: now) else { return false }
         let returns = caps.takeReturns(surplus, now: now, settings: settings)
         guard !returns.isEmpty else { return false }
         beginGiveBack(.zero, caps: returns, closes: false, tenure: tenure, into: &actions)
@@ -47,10 +46,9 @@ extension LeaseBook {
         into actions: inout [LeaseAction]
     ) {
         guard let lease, !isPaused(at: now) else { return }
-        guard lease.nextSequence > 1 else { return retireLease() }
         if lease.held == .zero, lease.unshipped == .zero {
             beginGiveBack(lease.available, closes: true, tenure: tenure, into: &actions)
-        } else if lease.available > .zero {
+        } else if lease.available > .zero, !lease.isInDoubt {
             beginGiveBack(lease.available, closes: false, tenure: tenure, into: &actions)
         }
     }
@@ -73,7 +71,7 @@ extension LeaseBook {
             identity: tenure.identity,
             account: account,
             lease: lease.id,
-            opSequence: lease.nextSequence,
+            opSequence: closes ? lease.sequenceBeyondDoubt : lease.nextSequence,
             amount: amount,
             closes: closes,
             caps: returns

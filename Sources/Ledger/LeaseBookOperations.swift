@@ -137,10 +137,13 @@ extension LeaseBook {
     ) {
         if let acquiresFrom, now < acquiresFrom { return }
         if queue.isEmpty {
-            guard wantsMore(now: now) else { return }
+            // Any answer ends a doubt: then the lease can give parts back again.
+            let isInDoubt = lease?.isInDoubt == true
+            guard isInDoubt || wantsMore(now: now) else { return }
+            let want = isInDoubt ? Pico(1) : demand.holdRecent
             beginAcquire(
-                AcquirePlan(want: demand.holdRecent, least: max(demand.holdRecent, Pico(1))),
-                isAhead: true,
+                AcquirePlan(want: want, least: max(want, Pico(1))),
+                isAhead: !isInDoubt,
                 now: now,
                 tenure: tenure,
                 into: &actions

@@ -120,8 +120,9 @@ extension LeaseBook {
 
     /// When a part is to be given back to others that are short; nil when there is none.
     var givesBackRecalledFrom: Moment? {
-        guard let until = recall.givesUntil, operation == nil, let available = lease?.available,
-            available > .zero, queue.waiters.allSatisfy({ $0.least > available })
+        guard let until = recall.givesUntil, operation == nil, lease?.isInDoubt == false,
+            let available = lease?.available, available > .zero,
+            queue.waiters.allSatisfy({ $0.least > available })
         else { return nil }
         let from = max(recall.givesFrom, pausedUntil) ?? until - settings.recallMemory
         return from < until ? from : nil

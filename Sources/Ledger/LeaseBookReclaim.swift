@@ -19,7 +19,7 @@ extension LeaseBook {
             identity: tenure.identity,
             account: account,
             lease: lease.id,
-            opSequence: lease.nextSequence + (operation == nil ? 0 : 1),
+            opSequence: operation == nil ? lease.sequenceBeyondDoubt : lease.nextSequence + 1,
             remaining: (lease.granted - lease.shipped).clampedToZero,
             caps: caps.remainders(unshipped: lease.unshipped)
         )
@@ -40,7 +40,7 @@ extension LeaseBook {
         case .success(let reply):
             self.operation = nil
             note(reply.head, now: now)
-            lease?.nextSequence = request.opSequence + 1
+            lease?.answered(request.opSequence)
             lease?.incarnation = request.identity.incarnation
             lease?.lapses = operation.lapses
             // Less than it was when others have been given it meanwhile.

@@ -70,12 +70,23 @@ package struct LeaseOperation: Hashable, Sendable {
     }
 
     /// Returns a part, or closes the lease and returns all that is left.
+    ///
+    /// One that closes may skip the number of an acquire that its holder has given up, and may
+    /// name a lease that is not known: that is kept as closed, so that a copy of the acquire that
+    /// comes late finds it, and opens no lease that nobody would give back.
     package static func giveBack(
         _ request: GiveBackRequest,
         head: HeadSummary,
-        lease: LeaseRow
+        lease found: LeaseRow?
     ) throws(LedgerError) -> LeaseOperation {
-        if let known = try recorded(.giveBack, request.opSequence, lease) { return known }
+        guard found != nil || request.closes else {
+            throw LedgerError(.notFound, "no lease \(request.lease)")
+        }
+        let skips = request.closes && request.opSequence == (found?.opSequence ?? 0) + 2
+        if !skips || found?.isOpen == false {
+            if let known = try recorded(.giveBack, request.opSequence, found) { return known }
+        }
+        let lease = found ?? .unopened
         let returned = request.closes ? lease.remaining : request.amount
         guard returned >= .zero, returned <= lease.remaining else {
             throw LedgerError(

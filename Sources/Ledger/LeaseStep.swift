@@ -130,9 +130,11 @@ struct LeaseStep {
             _ = try session.executePrepared(
                 """
                 INSERT INTO leases (account_id, lease_id, instance_id, epoch, granted, op_seq,
-                    op_kind, op_result)
+                    op_kind, op_result, state, closed_at)
                 VALUES (\(account), \(lease), \(identity.instance), \(identity.epoch),
-                    \(row.granted), \(row.opSequence), \(row.opKind), \(row.opResult))
+                    \(row.granted), \(row.opSequence), \(row.opKind), \(row.opResult),
+                    \(row.isOpen ? "open" : "closed"),
+                    CASE WHEN \(row.isOpen) THEN NULL ELSE clock_timestamp() END)
                 """
             )
         } else {

@@ -175,11 +175,9 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
             let step = LeaseStep(session, request.identity, request.account, request.lease)
             let head = try step.lockHead()
             _ = try step.requireCurrent()
-            guard let lease = try step.readLease() else {
-                throw LedgerError(.notFound, "no lease \(request.lease)")
-            }
+            let lease = try step.readLease()
             let operation = try LeaseOperation.giveBack(request, head: head, lease: lease)
-            try step.write(operation.change, isNew: false)
+            try step.write(operation.change, isNew: lease == nil)
             if operation.change != nil { try step.giveBackCaps(request) }
             return Done(operation: operation, head: operation.change?.head ?? head)
         }

@@ -28,8 +28,7 @@ extension ModelDatabase {
     ) throws(LedgerError) -> GiveBackReply {
         let head = try lockHead(request.account)
         try requireCurrent(request.identity)
-        let found = try ownLease(request.lease, of: request.account, request.identity)
-        guard let lease = found else { throw LedgerError(.notFound, "no lease \(request.lease)") }
+        let lease = try ownLease(request.lease, of: request.account, request.identity)
         let operation = try LeaseOperation.giveBack(request, head: head, lease: lease)
         try write(operation.change, of: request.account, request.lease, request.identity)
         return GiveBackReply(

@@ -125,6 +125,51 @@ import Testing
         }
     }
 
+    @Test func `closing a lease that is not known keeps a late acquire from opening it`() throws {
+        // Of a number that was given up, a copy may have been done or not.
+        for sequence in [Int64(1), 2] {
+            let closed = try LeaseOperation.giveBack(
+                giveBack(sequence, 0, closes: true),
+                head: head(balance: 10),
+                lease: nil
+            )
+            #expect(closed.isLeaseClosed)
+            let row = try #require(closed.change?.lease)
+            let late = try LeaseOperation.acquire(
+                acquire(1, want: 5, least: 5),
+                head: head(balance: 10),
+                lease: row
+            )
+            #expect(late.isLeaseClosed)
+            #expect(late.result == .zero)
+            #expect(late.change == nil)
+        }
+        for (sequence, closes) in [(Int64(3), true), (1, false)] {
+            #expect(throws: LedgerError.self) {
+                try LeaseOperation.giveBack(
+                    giveBack(sequence, 0, closes: closes),
+                    head: head(balance: 10),
+                    lease: nil
+                )
+            }
+        }
+    }
+
+    @Test func `closing returns what a copy of a given-up acquire has been granted`() throws {
+        let late = try LeaseOperation.acquire(
+            acquire(1, want: 5, least: 5),
+            head: head(balance: 10),
+            lease: nil
+        )
+        let closed = try LeaseOperation.giveBack(
+            giveBack(2, 0, closes: true),
+            head: head(balance: 10, escrowed: 5),
+            lease: late.change?.lease
+        )
+        #expect(closed.result == Pico(5))
+        #expect(closed.change?.head.escrowed == .zero)
+    }
+
     @Test func `what is settled cannot be given back`() throws {
         let lease = LeaseRow(
             granted: Pico(10),

@@ -167,7 +167,7 @@ struct RandomCommands {
             GiveBackRequest(
                 identity: identity ?? known.identity,
                 account: known.account,
-                lease: chance(97) ? known.lease : .make(at: .sample),
+                lease: chance(90) ? known.lease : .make(at: .sample),
                 opSequence: sequence(of: known.lease, known.account),
                 amount: Pico(Int128(number(chance(5) ? -3...300 : 0...25))),
                 closes: chance(25)
