@@ -43,10 +43,6 @@ def memory_kilobytes(pids):
     return resident, own
 
 
-def descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
-
-
 def postmaster():
     """The private PostgreSQL's first process."""
     cluster = pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"])

@@ -2,15 +2,13 @@
 
 import argparse
 import contextlib
-import pathlib
 import sys
-import tempfile
 import time
 
 from figures import machine, quantile, spread, table, write
 from open_loop import Streams, calls, post, saturation
 from peers import PacedUpstream, nginx_proxy, request_of, static_upstream
-from systems import Farebox
+from systems import Farebox, scratch
 
 SHARES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 LOADS = {"a tenth": 0.1, "half": 0.5, "nine tenths": 0.9}
@@ -78,7 +76,7 @@ def main():
     if options.quick:
         options.rounds, options.seconds, options.streams = 1, 1, 50
 
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="farebox-latency-"))
+    folder = scratch()
     with contextlib.ExitStack() as started:
         def start(part):
             started.callback(part.end)

@@ -1,9 +1,7 @@
 """The upstream that every system under test calls, and the systems that Farebox is held against."""
 
 import json
-import os
 import pathlib
-import re
 import shutil
 import socket
 import subprocess
@@ -99,52 +97,6 @@ def nginx_proxy(folder, upstream, name="nginx"):
                 proxy_buffering off; proxy_request_buffering off;
             }}
         }}""")
-
-
-def haproxy(folder, upstream):
-    """A haproxy of one thread with connections kept."""
-    port = free_port()
-    path = pathlib.Path(folder) / "haproxy.cfg"
-    path.write_text(f"""
-global
-    nbthread 1
-    maxconn 9000
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 600s
-    timeout server 600s
-    http-reuse always
-frontend calls
-    bind 127.0.0.1:{port}
-    default_backend upstream
-backend upstream
-    server only 127.0.0.1:{upstream.port}
-""")
-    return Peer([shutil.which("haproxy", path=PLACES), "-f", path], port,
-                log=pathlib.Path(folder) / "haproxy.log")
-
-
-def litellm(folder, upstream, binary, model="demo-small"):
-    """LiteLLM's proxy without a database: no key is checked, nothing is metered."""
-    port = free_port()
-    path = pathlib.Path(folder) / "litellm.yaml"
-    # JSON is YAML.
-    path.write_text(json.dumps({"model_list": [{"model_name": model, "litellm_params": {
-        "model": f"openai/{model}", "api_base": f"{upstream.url}/v1", "api_key": "none"}}]}))
-    environment = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
-    environment["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-    return Peer([binary, "--config", path, "--host", "127.0.0.1", "--port", port,
-                 "--num_workers", 1, "--telemetry", "False"], port, seconds=120, env=environment,
-                log=pathlib.Path(folder) / "litellm.log")
-
-
-def smg(folder, upstream, binary):
-    """The gateway in Rust, passing on to one upstream of OpenAI's format."""
-    port = free_port()
-    return Peer([binary, "launch", "--host", "127.0.0.1", "--port", port,
-                 "--prometheus-port", free_port(), "--worker-urls", upstream.url], port,
-                seconds=120, log=pathlib.Path(folder) / "smg.log")
 
 
 class PacedUpstream(Peer):

@@ -2,17 +2,15 @@
 
 import argparse
 import contextlib
-import pathlib
 import statistics
 import sys
-import tempfile
 import time
 
 from accounting import cpu_seconds, memory_kilobytes, postmaster
 from figures import quantile, table, write
 from open_loop import Streams
 from peers import PacedUpstream, nginx_proxy, request_of
-from systems import Farebox
+from systems import Farebox, scratch
 
 # Of streams begun a second: slow enough that beginning them delays none that runs.
 RATE = 600
@@ -60,7 +58,7 @@ def main():
     if options.quick:
         counts, on_two, options.seconds = [100], 200, 4
 
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="farebox-streams-"))
+    folder = scratch()
     results = []
     for count in [*counts, on_two]:
         # Processes of their own for each count: memory that an allocator kept would count as none.

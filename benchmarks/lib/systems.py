@@ -1,5 +1,6 @@
 """Farebox as the benchmarks run it: everything on, an account that can pay."""
 
+import os
 import pathlib
 import sys
 
@@ -7,6 +8,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests/acceptance"))
 
 from harness import Installation  # noqa: E402
+
+
+def scratch():
+    """A folder for a benchmark's files, which goes when its script ends."""
+    folder = pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]).parent / "scratch"
+    folder.mkdir()
+    return folder
 
 
 class Farebox:
