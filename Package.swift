@@ -75,13 +75,15 @@ let targets: [Target] = [
         "Digest"
     ),
 
-    module("Console", "Billing", "Ledger", "Schema", "HTTPServer", "EventLoop", "Digest"),
+    // What programs read of all this.
+    module("Shapes", "Billing", "Ledger", "Schema", "Digest"),
+    module("Console", "Shapes", "Billing", "Ledger", "Schema", "HTTPServer", "EventLoop", "Digest"),
 
     // Composition root and command line.
     .executableTarget(
         name: "farebox",
         dependencies: [
-            "Ingress", "Console", "Billing", "Ledger", "Formats", "Tokenizer", "Schema",
+            "Ingress", "Console", "Shapes", "Billing", "Ledger", "Formats", "Tokenizer", "Schema",
             "HTTPServer", "Curl", "Journal", "Postgres", "EventLoop", "Digest",
         ],
         swiftSettings: settings

@@ -25,7 +25,8 @@ import Testing
         "Tokenizer": [],
         "Ledger": ["Schema", "Postgres", "Digest"],
         "Billing": ["Schema", "Ledger", "Postgres", "Digest", "Documents"],
-        "Console": ["Schema", "Ledger", "Billing", "HTTPServer", "EventLoop", "Digest"],
+        "Shapes": ["Schema", "Ledger", "Billing", "Digest"],
+        "Console": ["Schema", "Ledger", "Billing", "Shapes", "HTTPServer", "EventLoop", "Digest"],
         "Ingress": [
             "Schema", "Formats", "Tokenizer", "Ledger", "Billing", "HTTPServer", "Curl",
             "Journal", "EventLoop", "Digest",

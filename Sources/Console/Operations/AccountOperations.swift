@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// Accounts and their projects.
 enum AccountOperations {

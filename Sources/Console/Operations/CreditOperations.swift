@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// Credit: grants, their end, and corrections.
 enum CreditOperations {

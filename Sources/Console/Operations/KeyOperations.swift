@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// The keys of an account.
 enum KeyOperations {

@@ -1,6 +1,7 @@
 import Billing
 import Ledger
 import Schema
+import Shapes
 
 /// What there is to look at: usage, prices, the ledger, instances and the audit trail.
 enum ReportOperations {
@@ -53,7 +54,7 @@ enum ReportOperations {
             by: dimensions,
             timeLimit: timeLimit
         )
-        return APIAnswer(.usage(usage, account.currency))
+        return APIAnswer(usage.node(account.currency))
     }
 
     /// The newest first, read page by page: it is the one list that only grows.

@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// Who may use the console.
 enum TokenOperations {

@@ -66,14 +66,3 @@ extension SpendLimits {
         return parts.isEmpty ? "none" : parts.joined(separator: ", ")
     }
 }
-
-extension JSONNode {
-    /// `{"day": "5.00", "month": null, "total": null}`.
-    static func limits(_ limits: SpendLimits, _ currency: Currency) -> JSONNode {
-        .object(
-            CapPeriod.allCases.map { period in
-                (period.rawValue, limits[period].map { .money($0, currency) } ?? .null)
-            }
-        )
-    }
-}

@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox credit …`: money commands, each safe to repeat.
 enum CreditCommands {

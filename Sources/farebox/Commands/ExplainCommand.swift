@@ -1,6 +1,7 @@
 import Billing
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox explain`: a call's charge, line by line, computed again from its event and its prices.
 enum ExplainCommand {

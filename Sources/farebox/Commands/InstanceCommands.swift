@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox instance …`: who holds leases, and closing what a lost one still holds.
 enum InstanceCommands {
@@ -25,7 +26,7 @@ enum InstanceCommands {
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
         try await CommandDatabase.with(invocation) { database in
             let instances = try await Instances(database).list()
-            return CommandResult(text: table(instances), json: .array(instances.map(node)))
+            return CommandResult(text: table(instances), json: .array(instances.map(JSONNode.instance)))
         }
     }
 
@@ -65,33 +66,9 @@ enum InstanceCommands {
                 instance.id.description, instance.label, String(instance.epoch),
                 instance.renewedAt.description, instance.state.rawValue,
                 String(instance.openLeases), sums.isEmpty ? "0" : sums.joined(separator: ", "),
-                String(instance.runningCalls), held(instance) ?? "several currencies",
+                String(instance.runningCalls), instance.heldText ?? "several currencies",
             ]
         }
         return table.text
-    }
-
-    private static func node(_ instance: InstanceSummary) -> JSONNode {
-        .object([
-            ("id", .text(instance.id.description)), ("label", .text(instance.label)),
-            ("epoch", .integer(instance.epoch)),
-            ("renewed_at", .text(instance.renewedAt.description)),
-            ("state", .text(instance.state.rawValue)),
-            ("leases", .integer(instance.openLeases)),
-            (
-                "escrowed",
-                .object(
-                    instance.escrowed.map { ($0.currency.code, .money($0.amount, $0.currency)) }
-                )
-            ),
-            ("running_calls", .integer(instance.runningCalls)),
-            ("held", .optional(held(instance))),
-        ])
-    }
-
-    /// An instance without leases tells no currency, and then holds nothing.
-    private static func held(_ instance: InstanceSummary) -> String? {
-        guard let held = instance.held else { return nil }
-        return held.decimal(fractionDigitsMin: instance.escrowed.first?.currency.exponent ?? 0)
     }
 }

@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox key …`.
 enum KeyCommands {

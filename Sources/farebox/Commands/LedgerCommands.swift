@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox ledger events`: the streams.
 enum LedgerCommands {

@@ -1,6 +1,7 @@
 import Ledger
 import Postgres
 import Schema
+import Shapes
 
 /// `farebox ledger status`: how much is in the ledger, and how far its projections are.
 enum LedgerStatusCommand {
@@ -18,26 +19,13 @@ enum LedgerStatusCommand {
             let status = try await LedgerStatus.read(database)
             let projections = try await ProjectionStatus.read(database)
             let accounts = try await slugs(database, projections)
-            let facts: [(String, Int64)] = [
-                ("accounts", status.accounts), ("suspended_accounts", status.suspendedAccounts),
-                ("overdrawn_accounts", status.overdrawnAccounts), ("events", status.events),
-                ("unsealed_events", status.unsealedEvents),
-                ("seal_lag_seconds", status.sealLagSeconds), ("open_leases", status.openLeases),
-                ("leases_nothing_for_seconds", status.learningSeconds),
-                ("parked_events", status.parkedEvents),
-                ("live_instances", status.liveInstances),
-                ("database_bytes", status.databaseBytes), ("event_bytes", status.eventBytes),
-            ]
             var table = Table(.left("WHAT"), .right("COUNT"))
-            table.rows = facts.map { name, count in
+            table.rows = status.counts.map { name, count in
                 [name.split(separator: "_").joined(separator: " "), String(count)]
             }
             return CommandResult(
                 text: ([table.text, ""] + text(projections, accounts)).joined(separator: "\n"),
-                json: .object(
-                    facts.map { ($0.0, JSONNode.integer($0.1)) }
-                        + [("projections", JSONNode.array(projections.map { node($0, accounts) }))]
-                )
+                json: .status(status, projections, accounts: accounts)
             )
         }
     }
@@ -80,24 +68,5 @@ enum LedgerStatusCommand {
             }
         }
         return [table.text] + stops
-    }
-
-    private static func node(
-        _ status: ProjectionStatus,
-        _ accounts: [AccountID: String]
-    ) -> JSONNode {
-        let stopped = status.stopped.map { stop in
-            JSONNode.object([
-                ("account", .text(accounts[stop.account] ?? stop.account.description)),
-                ("version", .integer(stop.version)), ("reason", .text(stop.reason)),
-                ("stopped_at", .text(stop.stoppedAt.description)),
-            ])
-        }
-        return .object([
-            ("projection", .text(status.projection)), ("build", .integer(Int64(status.build))),
-            ("version", .integer(Int64(status.version))),
-            ("events_behind", .integer(status.eventsBehind)),
-            ("seconds_behind", .integer(status.secondsBehind)), ("stopped", .array(stopped)),
-        ])
     }
 }

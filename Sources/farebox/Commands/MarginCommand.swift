@@ -1,5 +1,6 @@
 import Billing
 import Schema
+import Shapes
 
 /// `farebox margin`: what customers paid beside what upstreams are expected to bill.
 enum MarginCommand {

@@ -1,5 +1,6 @@
 import Postgres
 import Schema
+import Shapes
 
 /// `farebox migrate`: brings the database to what this version of Farebox knows.
 enum MigrateCommand {

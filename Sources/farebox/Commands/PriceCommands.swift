@@ -1,6 +1,7 @@
 import Billing
 import Foundation
 import Schema
+import Shapes
 
 /// `farebox price …`: publishing price versions, and looking at them.
 enum PriceCommands {
@@ -186,16 +187,6 @@ enum PriceCommands {
                 header.publishedAt.description,
             ])
         }
-        let nodes = headers.map { header in
-            JSONNode.object([
-                ("version", .integer(header.version.number)),
-                ("source", .text(header.source.rawValue)),
-                ("plan", .optional(header.line.plan)),
-                ("currency", .text(header.currency.code)),
-                ("effective_at", .text(header.effectiveAt.description)),
-                ("published_at", .text(header.publishedAt.description)),
-            ])
-        }
-        return CommandResult(text: table.text, json: .array(nodes))
+        return CommandResult(text: table.text, json: .array(headers.map(JSONNode.prices)))
     }
 }

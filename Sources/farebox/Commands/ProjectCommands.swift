@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox project …`.
 enum ProjectCommands {
@@ -36,14 +37,14 @@ enum ProjectCommands {
                 limits: limits,
                 at: SystemClock.now()
             )
-            return result([project], json: node(project))
+            return result([project], json: .project(project))
         }
     }
 
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
         try await CommandDatabase.with(invocation) { database in
             let list = try await Projects(database).list(invocation.argument(0))
-            return result(list, json: .array(list.map(node)))
+            return result(list, json: .array(list.map(JSONNode.project)))
         }
     }
 
@@ -55,16 +56,8 @@ enum ProjectCommands {
                 of: invocation.argument(0),
                 changes
             )
-            return result([project], json: node(project))
+            return result([project], json: .project(project))
         }
-    }
-
-    private static func node(_ project: ProjectSummary) -> JSONNode {
-        .object([
-            ("id", .text(project.id.description)), ("slug", .text(project.slug)),
-            ("caps", .limits(project.limits, project.currency)),
-            ("created_at", .text(project.createdAt.description)),
-        ])
     }
 
     private static func result(_ list: [ProjectSummary], json: JSONNode) -> CommandResult {

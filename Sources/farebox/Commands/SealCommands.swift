@@ -1,6 +1,7 @@
 import Digest
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox ledger seals`: what to keep outside of the database.
 enum SealCommands {

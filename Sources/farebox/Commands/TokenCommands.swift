@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox token …`: who may use the console, and as what.
 enum TokenCommands {
@@ -59,7 +60,7 @@ enum TokenCommands {
 
                     This is the only time that the secret is shown. The token is \(token.id).
                     """,
-                json: node(token, secret: secret.text)
+                json: .token(token, secret: secret.text)
             )
         }
     }
@@ -67,7 +68,7 @@ enum TokenCommands {
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
         try await CommandDatabase.with(invocation) { database in
             let tokens = try await AdminTokens(database).list()
-            return CommandResult(text: table(tokens), json: .array(tokens.map { node($0) }))
+            return CommandResult(text: table(tokens), json: .array(tokens.map { JSONNode.token($0) }))
         }
     }
 
@@ -77,7 +78,7 @@ enum TokenCommands {
         }
         return try await CommandDatabase.with(invocation) { database in
             let token = try await AdminTokens(database).revoke(id)
-            return CommandResult(text: table([token]), json: node(token))
+            return CommandResult(text: table([token]), json: .token(token))
         }
     }
 
@@ -99,19 +100,5 @@ enum TokenCommands {
             ]
         }
         return table.text
-    }
-
-    private static func node(_ token: AdminToken, secret: String? = nil) -> JSONNode {
-        .object(
-            [("id", .text(token.id.description))]
-                + (secret.map { [("secret", .text($0))] } ?? [])
-                + [
-                    ("prefix", .text(token.prefix)), ("role", .text(token.role.rawValue)),
-                    ("account", .optional(token.account)), ("name", .text(token.name)),
-                    ("created_at", .text(token.createdAt.description)),
-                    ("expires_at", .optional(token.expiresAt?.description)),
-                    ("revoked_at", .optional(token.revokedAt?.description)),
-                ]
-        )
     }
 }

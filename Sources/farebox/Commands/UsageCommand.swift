@@ -1,5 +1,6 @@
 import Ledger
 import Schema
+import Shapes
 
 /// `farebox usage`: what an account used and paid, from the projection and what is newer.
 enum UsageCommand {

@@ -1,7 +1,9 @@
+import Billing
 import Ingress
 import Ledger
 import Postgres
 import Schema
+import Shapes
 
 /// Answers what keys ask about their own usage.
 ///
@@ -40,7 +42,8 @@ struct KeyQuestions: Sendable {
             explain: { asker, request in
                 try await CallExplanation.read(
                     request,
-                    of: (asker.account, asker.key),
+                    account: asker.account,
+                    key: asker.key,
                     timeLimit: Self.timeLimit,
                     in: database
                 )?.node.line

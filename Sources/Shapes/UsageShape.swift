@@ -2,8 +2,8 @@ import Ledger
 import Schema
 
 extension AccountUsage {
-    /// The report as programs read it.
-    func node(_ currency: Currency) -> JSONNode {
+    /// Usage by groups, and its total.
+    package func node(_ currency: Currency) -> JSONNode {
         let rows = rows.map { row in
             let groups = zip(dimensions, row.group).map { dimension, value in
                 (dimension.rawValue, JSONNode.text(value))
@@ -11,7 +11,7 @@ extension AccountUsage {
             return JSONNode.object(groups + row.sums.fields(currency))
         }
         return .object([
-            ("from", .optional(from?.description)), ("to", .optional(to?.description)),
+            ("from", .instant(from)), ("to", .instant(to)),
             ("rows", .array(rows)), ("total", .object(total.fields(currency))),
         ])
     }

@@ -2,73 +2,9 @@ import Digest
 import Ledger
 import Schema
 
-// What programs read: the JSON shapes that dashboards and scripts depend on.
-
 extension JSONNode {
-    /// Money as a decimal string, exact, with at least the currency's own digits.
-    static func money(_ amount: Pico, _ currency: Currency) -> JSONNode {
-        .text(amount.decimal(fractionDigitsMin: currency.exponent))
-    }
-
-    static func account(_ account: AccountSummary) -> JSONNode {
-        let currency = account.currency
-        return .object(
-            [
-                ("slug", .text(account.slug)), ("currency", .text(currency.code)),
-                ("time_zone", .text(account.timeZone)),
-                ("balance", .money(account.balance, currency)),
-                ("held", .money(account.held, currency)),
-                ("available", .money(account.available, currency)),
-                ("credit_limit", .money(account.creditLimit, currency)),
-                ("status", .text(account.status.rawValue)), ("version", .integer(account.version)),
-            ] + (account.plan.map { [("plan", .text($0))] } ?? [])
-        )
-    }
-
-    static func grant(_ grant: GrantSummary, _ currency: Currency) -> JSONNode {
-        .object([
-            ("id", .text(grant.id.description)), ("account", .text(grant.account)),
-            ("origin", .text(grant.origin.rawValue)), ("kind", .text(grant.kind.rawValue)),
-            ("status", .text(grant.status.rawValue)),
-            ("amount", .money(grant.amount, currency)),
-            ("remaining", .money(grant.remaining, currency)),
-            ("burned", .money(grant.burned, currency)),
-            ("priority", .integer(Int64(grant.priority))),
-            ("starts_at", .optional(grant.startsAt?.description)),
-            ("expires_at", .optional(grant.expiresAt?.description)),
-            ("reference", .optional(grant.reference)),
-        ])
-    }
-
-    static func key(_ key: KeySummary, secret: String? = nil) -> JSONNode {
-        let head: [(String, JSONNode)] = [("id", .text(key.id.description))]
-        let shown: [(String, JSONNode)] =
-            secret.map { [("secret", .text($0))] }
-            ?? [
-                ("prefix", .text(key.prefix)),
-                ("models", key.models.map { .array($0.map(JSONNode.text)) } ?? .null),
-                ("max_output_tokens", key.outputTokensMax.map(JSONNode.integer) ?? .null),
-                ("ip", key.addresses.map { .array($0.map { .text($0.description) }) } ?? .null),
-                ("requests_per_minute", key.rates.requestsPerMinute.map(JSONNode.integer) ?? .null),
-                ("tokens_per_minute", key.rates.tokensPerMinute.map(JSONNode.integer) ?? .null),
-                ("concurrency", key.rates.concurrency.map(JSONNode.integer) ?? .null),
-                ("caps", .limits(key.limits, key.currency)),
-                ("created_at", .text(key.createdAt.description)),
-                ("revoked_at", .optional(key.revokedAt?.description)),
-            ]
-        return .object(
-            head + shown + [
-                ("account", .text(key.accountSlug)), ("project", .text(key.projectSlug)),
-                ("name", .text(key.name)), ("expires_at", .optional(key.expiresAt?.description)),
-                (
-                    "previous_secret_expires_at",
-                    .optional(key.retiredSecretsExpireAt?.description)
-                ),
-            ]
-        )
-    }
-
-    static func event(_ recorded: RecordedEvent, account: String, _ currency: Currency) -> JSONNode
+    /// An event of an account's stream.
+    package static func event(_ recorded: RecordedEvent, account: String, _ currency: Currency) -> JSONNode
     {
         let event = recorded.event
         var usage = JSONNode.null
@@ -85,7 +21,8 @@ extension JSONNode {
         ])
     }
 
-    static func seal(_ seal: Seal, account: String) -> JSONNode {
+    /// A seal of a stretch of an account's stream.
+    package static func seal(_ seal: Seal, account: String) -> JSONNode {
         .object([
             ("account", .text(account)), ("account_id", .text(seal.account.description)),
             ("first_version", .integer(seal.firstVersion)),
@@ -188,7 +125,7 @@ extension JSONNode {
     }
 
     /// The attempts that failed before the one that ended the call.
-    static func attempts(_ usage: Usage) -> JSONNode {
+    package static func attempts(_ usage: Usage) -> JSONNode {
         .array(
             usage.attempts.map { attempt in
                 .object([
