@@ -61,3 +61,39 @@ def test_no_secret_reaches_the_log(served):
     log = (served.folder / "farebox.log").read_text()
     assert secret not in log
     assert "hush" not in log
+
+
+def test_a_key_is_bound_to_addresses_and_no_client_can_lie_about_its_own(fresh, demo):
+    fresh.configure_demo(demo.url)
+    fresh.account("fenced", "1")
+    here = fresh.json("key", "create", "fenced", "--ip", "127.0.0.0/8,::1/128")["secret"]
+    elsewhere = fresh.json("key", "create", "fenced", "--ip", "203.0.113.0/24")["secret"]
+    url = fresh.start()
+    assert post(url, PATH, here, chat()).status == 200
+    lie = {"x-forwarded-for": "203.0.113.9"}
+    for headers in ({}, lie):
+        answer = post(url, PATH, elsewhere, chat(), headers=headers)
+        assert answer.status == 403, answer.body
+        assert answer.json()["error"]["code"] == "permission_denied"
+    prompt = {"model": "demo-claude", "max_tokens": 8,
+              "messages": [{"role": "user", "content": "Tell me about fares"}]}
+    answer = post(url, "/v1/messages", elsewhere, prompt)
+    assert answer.status == 403
+    assert answer.json()["error"]["type"] == "permission_error"
+
+
+def test_behind_a_trusted_proxy_the_address_is_the_one_that_it_saw(fresh, demo):
+    fresh.configure_demo(demo.url, trustedProxies=["127.0.0.1/32"])
+    fresh.account("proxied", "1")
+    secret = fresh.json("key", "create", "proxied", "--ip", "203.0.113.0/24")["secret"]
+    url = fresh.start()
+
+    def status(forwarded):
+        headers = {"x-forwarded-for": forwarded} if forwarded else {}
+        return post(url, PATH, secret, chat(), headers=headers).status
+
+    assert status(None) == 403
+    assert status("203.0.113.9") == 200
+    # The proxy appends what it saw; what stands before is the client's own word.
+    assert status("203.0.113.9, 198.51.100.7") == 403
+    assert status("198.51.100.7, 203.0.113.9") == 200

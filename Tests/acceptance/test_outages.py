@@ -101,3 +101,28 @@ def test_a_keyed_call_needs_postgresql_and_its_answer_outlives_an_outage(fresh, 
     slow.end()
     fresh.settled("keyed", 90)
     fresh.verify()
+
+
+def test_a_key_under_a_limit_goes_on_within_what_its_instance_has_of_it(fresh, demo):
+    fresh.configure_demo(demo.url)
+    fresh.account("limited", "5")
+    secret = fresh.json("key", "create", "limited", "--requests-per-minute", "40")["secret"]
+    url = fresh.start()
+
+    def status():
+        return post(url, "/v1/chat/completions", secret, chat("demo-small", max_tokens=8)).status
+
+    before = [status() for _ in range(5)]
+    cluster("farebox_postgres_stop")
+    try:
+        meanwhile = [status() for _ in range(60)]
+    finally:
+        cluster("farebox_postgres_start")
+    assert before == [200] * 5
+    assert set(meanwhile) <= {200, 429, 503}
+    assert meanwhile[0] == 200, "it has nothing of the limit"
+    assert meanwhile[-1] != 200, "an instance alone lets more through than the limit"
+    assert (before + meanwhile).count(200) <= 40
+    fresh.settled("limited", 90)
+    assert fresh.process.stop() == 0
+    fresh.verify()

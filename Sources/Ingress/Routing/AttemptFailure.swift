@@ -89,16 +89,24 @@ enum RetryAfter {
     /// Nobody waits for longer, and no key is spared for longer.
     private static let secondsMax = 3_600.0
 
-    /// `retry-after-ms` before `retry-after`, which is whole or decimal seconds here: a date would
-    /// depend on the upstream's clock, and no provider sends one.
+    /// `retry-after-ms` before `retry-after`, which is whole or decimal seconds or a date.
+    ///
+    /// A date is counted from the answer's own `date`, so that no two clocks are compared; without
+    /// one it says nothing.
     static func read(_ fields: [(name: String, value: String)]) -> Duration? {
+        func value(_ name: String) -> String? { fields.first { $0.name == name }?.value }
         func number(_ name: String) -> Double? {
-            guard let field = fields.first(where: { $0.name == name }),
-                let value = Double(field.value), value.isFinite, value >= 0
-            else { return nil }
-            return value
+            value(name).flatMap(Double.init).flatMap { $0.isFinite && $0 >= 0 ? $0 : nil }
         }
-        let seconds = number("retry-after-ms").map { $0 / 1_000 } ?? number("retry-after")
-        return seconds.map { .milliseconds(Int64(min($0, secondsMax) * 1_000)) }
+        func untilDate() -> Double? {
+            guard let until = value("retry-after").flatMap(HTTPDate.secondsSince1970),
+                let now = value("date").flatMap(HTTPDate.secondsSince1970)
+            else { return nil }
+            return Double(max(0, until - now))
+        }
+        let milliseconds = number("retry-after-ms").map { $0 / 1_000 }
+        return (milliseconds ?? number("retry-after") ?? untilDate()).map {
+            .milliseconds(Int64(min($0, secondsMax) * 1_000))
+        }
     }
 }

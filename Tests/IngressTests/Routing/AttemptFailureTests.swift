@@ -64,9 +64,23 @@ import Testing
             ([("retry-after", "1e30")], .seconds(3_600)),
             ([("retry-after", "-1")], nil), ([("retry-after", "nan")], nil),
             ([("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], nil), ([], nil),
+            (
+                [
+                    ("date", "Wed, 21 Oct 2026 07:27:18 GMT"),
+                    ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"),
+                ], .seconds(42)
+            ),
+            (
+                [
+                    ("date", "Wednesday, 21-Oct-26 07:28:30 GMT"),
+                    ("retry-after", "Wed Oct 21 07:28:00 2026"),
+                ], .zero
+            ),
+            ([("date", "soon"), ("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], nil),
+            ([("date", "Wed, 21 Oct 2026 07:27:18 GMT"), ("retry-after", "later")], nil),
         ] as [([(name: String, value: String)], Duration?)]
     )
-    func `it is read as seconds or milliseconds, and nothing else`(
+    func `it is read as seconds, milliseconds or a date beside the answer's own`(
         fields: [(name: String, value: String)],
         expected: Duration?
     ) {
