@@ -4,7 +4,8 @@ import Schema
 
 extension JSONNode {
     /// An event of an account's stream.
-    package static func event(_ recorded: RecordedEvent, account: String, _ currency: Currency) -> JSONNode
+    package static func event(_ recorded: RecordedEvent, account: String, _ currency: Currency)
+        -> JSONNode
     {
         let event = recorded.event
         var usage = JSONNode.null

@@ -107,8 +107,9 @@ extension LedgerStatus {
 }
 
 extension InstanceSummary {
-    /// What running calls hold; nil where that is of several currencies. An instance without
-    /// leases tells no currency, and then holds nothing.
+    /// What running calls hold; nil where that is of several currencies.
+    ///
+    /// An instance without leases tells no currency, and then holds nothing.
     package var heldText: String? {
         held?.decimal(fractionDigitsMin: escrowed.first?.currency.exponent ?? 0)
     }

@@ -26,7 +26,10 @@ enum InstanceCommands {
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
         try await CommandDatabase.with(invocation) { database in
             let instances = try await Instances(database).list()
-            return CommandResult(text: table(instances), json: .array(instances.map(JSONNode.instance)))
+            return CommandResult(
+                text: table(instances),
+                json: .array(instances.map(JSONNode.instance))
+            )
         }
     }
 

@@ -68,7 +68,10 @@ enum TokenCommands {
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
         try await CommandDatabase.with(invocation) { database in
             let tokens = try await AdminTokens(database).list()
-            return CommandResult(text: table(tokens), json: .array(tokens.map { JSONNode.token($0) }))
+            return CommandResult(
+                text: table(tokens),
+                json: .array(tokens.map { JSONNode.token($0) })
+            )
         }
     }
 
