@@ -27,8 +27,8 @@ def test_an_account_is_created_and_shown(ledger):
     made = ledger.json("account", "create", "acme", "--name", "Acme", "--time-zone",
                        "Europe/Berlin", "--credit-limit", "10")
     assert made == {
-        "slug": "acme", "currency": "USD", "time_zone": "Europe/Berlin", "balance": "0.00",
-        "held": "0.00", "available": "10.00", "credit_limit": "10.00", "status": "active",
+        "slug": "acme", "name": "Acme", "plan": None, "currency": "USD",
+        "time_zone": "Europe/Berlin", "balance": "0.00", "held": "0.00", "available": "10.00", "credit_limit": "10.00", "status": "active",
         "version": 1}
     assert ledger.json("account", "show", "acme") == made
     assert [row["slug"] for row in ledger.json("account", "list")] == ["acme"]
