@@ -14,7 +14,7 @@ struct Farebox {
                 + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
                 + KeyCommands.all + TokenCommands.all + InstanceCommands.all
                 + UpstreamCommands.all + CreditCommands.all + BillingCommands.all
-                + InvoiceCommands.all + PriceCommands.all
+                + InvoiceCommands.all + InvoiceExportCommand.all + PriceCommands.all
                 + PlanCommands.all + MarginCommand.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all

@@ -65,7 +65,7 @@ struct MonthFacts {
         )
     }
 
-    private static func projects(
+    static func projects(
         of account: AccountID,
         _ session: Session
     ) throws -> [ProjectID: String] {

@@ -128,8 +128,3 @@ struct UsageRow: Hashable, Sendable {
         )
     }
 }
-
-extension Month {
-    /// As PostgreSQL reads a date: `2026-11-01`.
-    var firstDay: String { "\(description)-01" }
-}

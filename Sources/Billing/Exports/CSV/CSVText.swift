@@ -13,6 +13,12 @@ struct CSVText {
         text += "\r\n"
     }
 
+    /// Takes out what was written so far.
+    mutating func take() -> String {
+        defer { text = "" }
+        return text
+    }
+
     private static func written(_ cell: String) -> String {
         let safe = isFormula(cell) ? "'" + cell : cell
         guard safe.utf8.contains(where: { ",\"\r\n".utf8.contains($0) }) else { return safe }

@@ -22,6 +22,9 @@ struct CallsCSV {
 
     var text: String { csv.text }
 
+    /// Takes out what was written so far, so that memory stays flat however many calls there are.
+    mutating func take() -> String { csv.take() }
+
     /// Appends a usage event; other events are no calls and are passed over.
     mutating func append(_ recorded: RecordedEvent) {
         guard case .usage(let usage) = recorded.event.body else { return }
