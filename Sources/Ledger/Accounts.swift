@@ -44,6 +44,9 @@ package struct Accounts: Sendable {
         guard (Pico.zero ... .balanceMax).contains(creation.creditLimit) else {
             throw LedgerError(.invalid, "the credit limit is out of bounds")
         }
+        guard creation.currency.isCurrent else {
+            throw LedgerError(.invalid, "ISO 4217 has no currency \(creation.currency)")
+        }
         let idempotency = IdempotentCommand(
             "account create",
             key: idempotencyKey,
@@ -232,9 +235,14 @@ private func requirePlan(_ plan: String?, _ currency: Currency, _ session: Sessi
     guard !rows.isEmpty else { throw LedgerError(.invalid, "no plan \(plan) in \(currency)") }
 }
 
+/// The server's other names are none of a place: the directories `posix` and `right` (with leap
+/// seconds) repeat all zones, and `localtime` is whatever a machine is set to.
 private func requireTimeZone(_ name: String, _ session: Session) throws {
     let rows = try session.execute(
-        "SELECT FROM pg_timezone_names WHERE name = \(name) LIMIT 1"
+        """
+        SELECT FROM pg_timezone_names
+        WHERE name = \(name) AND name !~ '^(posix|right)/' AND name <> 'localtime' LIMIT 1
+        """
     )
     guard !rows.isEmpty else { throw LedgerError(.invalid, "no time zone \(name)") }
 }

@@ -29,6 +29,8 @@ import Testing
     @Test func `a yen has no minor unit`() throws {
         let yen = try #require(Currency("JPY"))
         #expect(yen.text(Pico(5_000_000_000_000)) == "5 JPY")
+        #expect(Currency("XQX")?.isCurrent == false)
+        #expect(["USD", "EUR", "JPY", "KWD"].allSatisfy { Currency($0)?.isCurrent == true })
         #expect(Currency("usd") == nil)
     }
 }

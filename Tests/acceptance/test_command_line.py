@@ -34,6 +34,9 @@ def test_an_account_is_created_and_shown(ledger):
     assert [row["slug"] for row in ledger.json("account", "list")] == ["acme"]
     assert refused(ledger, "account", "create", "acme").code == 1
     assert refused(ledger, "account", "show", "nobody").code == 1
+    assert refused(ledger, "account", "create", "other", "--currency", "XQX").code == 1
+    for zone in ["Mars/Base", "posix/UTC", "right/Europe/Berlin", "localtime"]:
+        assert refused(ledger, "account", "create", "other", "--time-zone", zone).code == 1
 
 
 @pytest.mark.parametrize("arguments", [
