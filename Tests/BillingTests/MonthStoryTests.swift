@@ -162,4 +162,67 @@ import Testing
             #expect(closed == draft)
         }
     }
+
+    @Test func `a close reads a long stream before it locks the head`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            for index in 1...25 { try await stage.charge(Pico(Int128(index)), account) }
+            try await stage.advance(to: "2025-07-01T00:00:00Z")
+            let copy = stage
+            async let seen = copy.holdHead(of: account, untilCheckpoint: 20)
+            try await stage.waitForLock(of: account)
+            try await PeriodCatchUp(stage.database, pageSize: 10).run("acme", at: stage.now)
+            #expect(try await seen)
+            let folds = try await stage.database.transaction { session in
+                let calendar = try MonthCalendar(of: account, through: copy.now, session)
+                return try [false, true].map { fromEvents in
+                    try PeriodStore(session)
+                        .read(account, at: 25, calendar, fromEvents: fromEvents)
+                }
+            }
+            #expect(folds[0] == folds[1])
+            #expect(try await stage.close("2025-06").map(\.events) == [25])
+        }
+    }
+}
+
+extension MonthStage {
+    /// Locks the head of an account until its checkpoint has come to a version.
+    fileprivate func holdHead(
+        of account: AccountID,
+        untilCheckpoint version: Int64
+    ) async throws -> Bool {
+        try await database.transaction { session in
+            _ = try session.execute(
+                "SELECT FROM account_heads WHERE account_id = \(account) FOR UPDATE"
+            )
+            for _ in 0..<900 {
+                let rows = try session.execute(
+                    """
+                    SELECT version FROM period_checkpoints
+                    WHERE account_id = \(account) AND version >= \(version)
+                    """
+                )
+                if !rows.isEmpty { return true }
+                _ = try session.execute("SELECT pg_sleep(0.1)::text")
+            }
+            return false
+        }
+    }
+
+    fileprivate func waitForLock(of account: AccountID) async throws {
+        for _ in 0..<900 {
+            let isLocked = try await database.transaction { session in
+                try session.execute(
+                    """
+                    SELECT FROM account_heads WHERE account_id = \(account)
+                    FOR UPDATE SKIP LOCKED
+                    """
+                ).isEmpty
+            }
+            if isLocked { return }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        Issue.record("the head was never locked")
+    }
 }

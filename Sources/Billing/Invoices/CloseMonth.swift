@@ -8,6 +8,7 @@ import Schema
 ///
 /// The head is locked from the first step to the commit, so two closers come one after the other,
 /// and the second finds the month closed. Whatever step a process dies at, nothing has happened.
+/// A long stream must have been caught up with before, see `PeriodCatchUp`: calls wait meanwhile.
 struct CloseMonth {
     let session: Session
     let prices: PriceMemory

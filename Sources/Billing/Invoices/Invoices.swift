@@ -74,6 +74,7 @@ package struct Invoices: Sendable {
         through month: Month,
         at now: Instant
     ) async throws(LedgerError) -> [StoredDocument] {
+        try await PeriodCatchUp(database).run(slug, at: now)
         var closed: [StoredDocument] = []
         while true {
             let events = (EventID.make(at: now), EventID.make(at: now))

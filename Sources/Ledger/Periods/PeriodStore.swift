@@ -6,12 +6,14 @@ import Schema
 package struct PeriodStore {
     /// Events behind a checkpoint that make a new one worth its writing.
     private static let eventsPerCheckpoint: Int64 = 1_000
-    private static let pageSize: Int64 = 5_000
 
     private let session: Session
+    /// How many events are read at a time.
+    private let pageSize: Int64
 
-    package init(_ session: Session) {
+    package init(_ session: Session, pageSize: Int64 = 5_000) {
         self.session = session
+        self.pageSize = pageSize
     }
 
     /// The open months at a version of the stream, which must be at or behind its head.
@@ -25,14 +27,23 @@ package struct PeriodStore {
     ) throws -> PeriodFold {
         var fold = PeriodFold()
         if !fromEvents, let kept = try checkpoint(of: account, upTo: version) { fold = kept }
-        while fold.version < version {
-            let entries = try readEntries(account, behind: fold.version, upTo: version)
-            guard !entries.isEmpty else {
-                throw LedgerError(.corrupt, "the stream ends before version \(version)")
-            }
-            for entry in entries { fold.apply(entry, calendar) }
-        }
+        while fold.version < version { try advance(&fold, of: account, to: version, calendar) }
         return fold
+    }
+
+    /// Folds one page of events behind the checkpoint, and keeps what comes of it.
+    ///
+    /// - Returns: whether all events up to the version are folded.
+    func catchUp(
+        _ account: AccountID,
+        to version: Int64,
+        _ calendar: MonthCalendar
+    ) throws -> Bool {
+        var fold = try checkpoint(of: account, upTo: version) ?? PeriodFold()
+        guard fold.version < version else { return true }
+        try advance(&fold, of: account, to: version, calendar)
+        try keep(fold, of: account)
+        return fold.version == version
     }
 
     /// Keeps a fold where it is worth its writing, for whoever reads next.
@@ -42,7 +53,7 @@ package struct PeriodStore {
         let kept = try session.execute(
             "SELECT version FROM period_checkpoints WHERE account_id = \(account)"
         ).first?.get("version", as: Int64.self)
-        guard fold.version - (kept ?? 0) >= Self.eventsPerCheckpoint else { return }
+        guard fold.version - (kept ?? 0) >= min(Self.eventsPerCheckpoint, pageSize) else { return }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let state = String(decoding: try encoder.encode(fold), as: UTF8.self)
@@ -55,6 +66,20 @@ package struct PeriodStore {
             WHERE period_checkpoints.version < excluded.version
             """
         )
+    }
+
+    /// Folds the next page of events.
+    private func advance(
+        _ fold: inout PeriodFold,
+        of account: AccountID,
+        to version: Int64,
+        _ calendar: MonthCalendar
+    ) throws {
+        let entries = try readEntries(account, behind: fold.version, upTo: version)
+        guard !entries.isEmpty else {
+            throw LedgerError(.corrupt, "the stream ends before version \(version)")
+        }
+        for entry in entries { fold.apply(entry, calendar) }
     }
 
     private func checkpoint(of account: AccountID, upTo version: Int64) throws -> PeriodFold? {
@@ -78,7 +103,7 @@ package struct PeriodStore {
             """
             SELECT version, kind, occurred_at, amount_pico, admitted_at FROM events
             WHERE account_id = \(account) AND version > \(version) AND version <= \(last)
-            ORDER BY version LIMIT \(Self.pageSize)
+            ORDER BY version LIMIT \(pageSize)
             """
         )
         var entries: [PeriodEntry] = []
