@@ -17,6 +17,8 @@ struct FinalizeDocument {
         let tax: Int64?
         /// What a credit note moves the balance by.
         var event: EventID?
+        /// What a receipt is for.
+        var grant: GrantID?
     }
 
     /// Finalizes a document.
@@ -45,12 +47,12 @@ struct FinalizeDocument {
         _ = try session.execute(
             """
             INSERT INTO documents (account_id, number, kind, issuer, issuer_revision, series, year,
-                sequence, month, corrects, event_id, profile_revision, tax_revision, seal_version,
-                issued_at, net, tax, due, body, sha256)
+                sequence, month, corrects, event_id, grant_id, profile_revision, tax_revision,
+                seal_version, issued_at, net, tax, due, body, sha256)
             VALUES (\(account.id), \(document.number), \(document.kind.rawValue),
                 \(basis.issuer.slug), \(basis.issuer.revision), \(series), \(year), \(sequence),
                 \(document.period?.month.firstDay)::date, \(document.corrects?.number),
-                \(basis.event), \(basis.profile), \(basis.tax),
+                \(basis.event), \(basis.grant), \(basis.profile), \(basis.tax),
                 \(document.seals.last?.lastVersion), \(now), \(totals.net.count),
                 \(totals.tax.count), \(totals.due.count),
                 \(String(decoding: bytes, as: UTF8.self)), \(hash))

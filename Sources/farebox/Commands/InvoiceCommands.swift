@@ -42,6 +42,7 @@ enum InvoiceCommands {
             options: [.database, .json],
             run: show
         ),
+        InvoiceReceiptCommand.receipts,
         InvoiceCorrectionCommands.credit,
         InvoiceCorrectionCommands.paid,
     ]

@@ -1,0 +1,88 @@
+import Ledger
+import Postgres
+import Schema
+
+/// A paid grant that was posted, as its receipt states it.
+struct PaidGrant: Hashable, Sendable {
+    let id: GrantID
+    let amount: Pico
+    let postedAt: Instant
+    /// The day in the account's time zone.
+    let date: CalendarDate
+    let reference: String?
+
+    /// Grants that lack a receipt, as a condition on `grants`.
+    ///
+    /// One that was voided or charged back before it had any gets none: its money went back.
+    static let isWithoutReceipt: SQL = """
+        grants.kind = 'paid' AND posted_at IS NOT NULL
+        AND voided_at IS NULL AND charged_back_at IS NULL
+        AND NOT EXISTS (
+            SELECT FROM documents
+            WHERE documents.account_id = grants.account_id AND documents.grant_id = grants.grant_id)
+        """
+
+    /// An account's oldest grants without a receipt.
+    static func withoutReceipt(
+        of account: AccountSummary,
+        limit: Int64,
+        _ session: Session
+    ) throws -> [PaidGrant] {
+        try session.execute(
+            """
+            SELECT grant_id, amount, posted_at, reference FROM grants
+            WHERE account_id = \(account.id) AND \(isWithoutReceipt)
+            ORDER BY posted_at, grant_id LIMIT \(limit)
+            """
+        ).map { row in
+            let postedAt = try row.get("posted_at", as: Instant.self)
+            return PaidGrant(
+                id: try row.get("grant_id"),
+                amount: try row.get("amount"),
+                postedAt: postedAt,
+                date: try LocalDate.of(postedAt, account.timeZone, session),
+                reference: try row.get("reference")
+            )
+        }
+    }
+}
+
+extension InvoiceDocument {
+    /// The receipt of a grant, without a number: what was paid for is taxed here, and on no invoice.
+    ///
+    /// Pure: the same facts make the same document, and so the same bytes.
+    init(
+        receiptOf grant: PaidGrant,
+        to account: AccountSummary,
+        issuer: DocumentParty,
+        customer: DocumentParty,
+        tax: TaxRule?
+    ) throws(LedgerError) {
+        guard let shown = LargestRemainder([grant.amount], in: account.currency) else {
+            throw LedgerError(.invalid, "the grant is beyond what a document can state")
+        }
+        let taxes = tax.map { [$0.tax(on: shown.total)] } ?? []
+        self.init(
+            kind: .receipt,
+            account: account.slug,
+            currency: account.currency,
+            timeZone: account.timeZone,
+            issuer: issuer,
+            customer: customer,
+            totals: DocumentTotals(
+                exact: grant.amount,
+                subtotal: shown.total,
+                tax: taxes.reduce(.zero) { $0 + $1.amount },
+                residue: shown.residue
+            )
+        )
+        self.taxes = taxes
+        lines = [DocumentLine(item: .credit, quantity: 1, exact: grant.amount, amount: shown.total)]
+        payment = DocumentPayment(
+            grant: grant.id.description,
+            paidAt: grant.postedAt,
+            date: grant.date,
+            reference: grant.reference
+        )
+    }
+}

@@ -1,0 +1,92 @@
+import Ledger
+import Schema
+import Testing
+
+@testable import Billing
+
+@Suite struct ReceiptTests {
+    private static let vat = TaxRule(category: .standard, rate: 19_000, reason: nil)
+
+    @Test func `each paid grant has one receipt, taxed, and gifts have none`() async throws {
+        try await MonthStage.run(at: "2025-06-10T23:30:00Z") { stage in
+            _ = try await stage.account(zone: "Europe/Berlin")
+            _ = try await stage.parties.setTax(Self.vat, of: "acme", at: stage.now)
+            let first = try await stage.grant("20")
+            try await stage.grant("5", .promotional)
+            try await stage.advance(to: "2025-06-12T00:00:00Z")
+            let second = try await stage.grant("0.015")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+                .map(\.document)
+            #expect(receipts.map(\.number) == ["INV-R-2025-00001", "INV-R-2025-00002"])
+            #expect(
+                receipts.map { $0.payment?.grant } == [first.description, second.description]
+            )
+            // The day there, which is the next one already.
+            #expect(receipts[0].payment?.date == CalendarDate("2025-06-11"))
+            #expect(receipts.map(\.totals.total) == [MinorUnits(2_380), MinorUnits(2)])
+            #expect(receipts.map(\.totals.tax) == [MinorUnits(380), .zero])
+            #expect(receipts.allSatisfy { $0.totals.due == .zero && $0.dueDate == nil })
+            #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
+            #expect(try await Accounts(stage.database).show("acme").balance == Pico("25.015"))
+        }
+    }
+
+    @Test func `what a receipt has taxed is taxed on no invoice`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            _ = try await stage.parties.setTax(Self.vat, of: "acme", at: stage.now)
+            try await stage.grant("10")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(receipts.map(\.document.totals.tax) == [MinorUnits(190)])
+            try await stage.charge(Pico(15_000_000_000_000), account)
+            try await stage.advance(to: "2025-07-02T00:00:00Z")
+            let invoices = try await stage.close("2025-06")
+            #expect(invoices.map(\.totals.net) == [MinorUnits(500)])
+            #expect(invoices.map(\.totals.tax) == [MinorUnits(95)])
+        }
+    }
+
+    @Test func `a grant that was taken back or has not begun has no receipt`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            _ = try await stage.account()
+            let voided = try await stage.grant("20")
+            let credits = Credits(stage.database)
+            _ = try await credits.void(voided, at: stage.now)
+            var later = Credits.Grant(account: "acme", amount: try #require(Pico("30")))
+            later.startsAt = Instant("2025-06-20T00:00:00Z")
+            _ = try await credits.grant(later, at: stage.now)
+            #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
+            try await stage.advance(to: "2025-06-20T00:00:00Z")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(receipts.map(\.document.totals.total) == [MinorUnits(3_000)])
+        }
+    }
+
+    @Test func `two who issue at once make one receipt for each grant, in several batches`()
+        async throws
+    {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            _ = try await stage.account()
+            _ = try await stage.account("bolt")
+            _ = try await stage.account("quiet", isBilled: false)
+            for _ in 0...IssueReceipts.batch { try await stage.grant("1") }
+            try await stage.grant("2", to: "bolt")
+            try await stage.grant("3", to: "quiet")
+            let copy = stage
+            async let one = copy.invoices.issueAllReceipts(at: copy.now)
+            async let other = copy.invoices.issueAllReceipts(at: copy.now)
+            let reports = try await [one, other]
+            #expect(reports.allSatisfy { $0.failures.isEmpty })
+            #expect(
+                reports.reduce(0) { $0 + $1.documents.count } == IssueReceipts.batch + 2
+            )
+            let stored = try await stage.invoices.list()
+            #expect(Set(stored.map { $0.document.payment?.grant }).count == stored.count)
+            #expect(stored.count == IssueReceipts.batch + 2)
+            let error = await #expect(throws: LedgerError.self) {
+                try await copy.invoices.issueReceipts("quiet", at: copy.now)
+            }
+            #expect(error?.code == .refused)
+        }
+    }
+}
