@@ -16,7 +16,8 @@ from harness import Demo, Installation, wait_until  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
 SHOTS = os.environ.get("FAREBOX_SCREENSHOTS")
-PAGES = ["/", "/accounts", "/accounts/team", "/accounts/team/usage", "/prices", "/operations",
+PAGES = ["/", "/accounts", "/accounts/team", "/accounts/team/usage",
+         "/accounts/team/invoices", "/accounts/team/calls", "/invoices", "/prices", "/operations",
          "/audit"]
 
 
@@ -121,6 +122,40 @@ def test_keys_and_credit_are_made_and_ended_without_scripts(browser, farebox, ad
                            for key in farebox.json("key", "list", "team")), what="the key's end")
     context.close()
     farebox.verify()
+
+
+def test_a_key_is_rotated_and_the_secret_before_goes_on(browser, farebox, admin, token):
+    before = farebox.json("key", "create", "team", "--name", "turning")["secret"]
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, admin, token)
+    page.goto(f"{admin}/accounts/team")
+    page.get_by_role("row", name="turning").get_by_role("button", name="Rotate").click()
+    after = page.locator("code.secret").inner_text()
+    assert after != before
+    farebox.await_key(after)
+    for secret in (before, after):
+        assert post(farebox.url, "/v1/chat/completions", secret, chat()).status == 200
+    context.close()
+
+
+def test_a_call_is_explained(browser, farebox, admin, token):
+    secret = farebox.json("key", "create", "team")["secret"]
+    farebox.await_key(secret)
+    call = post(farebox.url, "/v1/chat/completions", secret, chat()).fields["x-request-id"]
+    farebox.settled("team")
+    charge = farebox.json("explain", call)["charge"]
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, admin, token)
+    page.goto(f"{admin}/accounts/team")
+    page.get_by_label("Call").fill(call)
+    page.get_by_role("button", name="Explain").click()
+    assert page.locator("h1").inner_text() == call
+    assert page.locator("dd").first.inner_text() == charge
+    assert page.get_by_role("row", name="output").count() == 1
+    assert page.goto(f"{admin}/accounts/evil/calls/{call}").status == 404
+    context.close()
 
 
 def test_a_name_that_is_markup_stays_text(browser, admin, token):

@@ -38,9 +38,11 @@ package struct Invoices: Sendable {
     }
 
     /// The document of an open month as it stands now; nothing is written.
+    ///
+    /// - Parameter month: nil for the month that it is in the account's zone.
     package func draft(
         _ slug: String,
-        _ month: Month,
+        _ month: Month? = nil,
         at now: Instant
     ) async throws(LedgerError) -> InvoiceDocument? {
         do {
@@ -48,6 +50,7 @@ package struct Invoices: Sendable {
                 let account = try AccountSummary.read(slug: slug, session)
                 guard account.version > 0 else { return nil }
                 let calendar = try MonthCalendar(of: account.id, through: now, session)
+                let month = month ?? calendar.month(of: now)
                 let fold = try PeriodStore(session).read(account.id, at: account.version, calendar)
                 guard let first = fold.firstOpen, first <= month,
                     let bounds = calendar.bounds(of: month)

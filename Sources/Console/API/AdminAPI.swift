@@ -7,7 +7,7 @@ struct AdminAPI: Sendable {
     /// Every operation there is.
     static let routes: [Route] =
         AccountOperations.routes + KeyOperations.routes + CreditOperations.routes
-        + ReportOperations.routes + TokenOperations.routes
+        + InvoiceOperations.routes + ReportOperations.routes + TokenOperations.routes
 
     let services: ConsoleServices
 

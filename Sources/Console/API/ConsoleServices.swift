@@ -9,6 +9,7 @@ package struct ConsoleServices: Sendable {
     let keys: APIKeys
     let credits: Credits
     let prices: PriceBook
+    let invoices: Invoices
     let events: EventStore
     let instances: Instances
     let tokens: AdminTokens
@@ -18,6 +19,8 @@ package struct ConsoleServices: Sendable {
     let projections: @Sendable () async throws(LedgerError) -> [ProjectionStatus]
     /// What accounts have spent of late: of all, or of the one of this slug.
     let overview: @Sendable (String?) async throws(LedgerError) -> [SpendOverview]
+    /// A call's charge, line by line; nil for none of this account.
+    let explain: @Sendable (RequestID, AccountID) async throws -> CallExplanation?
     let now: @Sendable () -> Instant
 
     package init(
@@ -26,6 +29,7 @@ package struct ConsoleServices: Sendable {
         keys: APIKeys,
         credits: Credits,
         prices: PriceBook,
+        invoices: Invoices,
         events: EventStore,
         instances: Instances,
         tokens: AdminTokens,
@@ -34,6 +38,7 @@ package struct ConsoleServices: Sendable {
         status: @escaping @Sendable () async throws(LedgerError) -> LedgerStatus,
         projections: @escaping @Sendable () async throws(LedgerError) -> [ProjectionStatus],
         overview: @escaping @Sendable (String?) async throws(LedgerError) -> [SpendOverview],
+        explain: @escaping @Sendable (RequestID, AccountID) async throws -> CallExplanation?,
         now: @escaping @Sendable () -> Instant
     ) {
         self.accounts = accounts
@@ -41,6 +46,7 @@ package struct ConsoleServices: Sendable {
         self.keys = keys
         self.credits = credits
         self.prices = prices
+        self.invoices = invoices
         self.events = events
         self.instances = instances
         self.tokens = tokens
@@ -49,6 +55,7 @@ package struct ConsoleServices: Sendable {
         self.status = status
         self.projections = projections
         self.overview = overview
+        self.explain = explain
         self.now = now
     }
 }

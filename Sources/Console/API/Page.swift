@@ -50,11 +50,16 @@ extension APICall {
         case slug
         case identifier
         case number
+        /// The number of a document.
+        case document
 
         fileprivate func isValid(_ text: String) -> Bool {
             switch self {
             case .slug: Slug.isValid(text)
             case .identifier: AccountID(text)?.description == text
+            case .document:
+                (1...100).contains(text.utf8.count)
+                    && text.utf8.allSatisfy { (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) }
             case .number: (1...18).contains(text.utf8.count) && Int64(text).map { $0 >= 0 } ?? false
             }
         }

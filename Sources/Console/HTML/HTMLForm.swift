@@ -6,10 +6,12 @@ struct HTMLForm {
     var fields: [HTML] = []
     /// Whether it takes something away.
     var isDanger = false
+    /// Whether it is a button among text.
+    var isInline = false
 
     var html: HTML {
         """
-        <form method="post" action="\(action)"\(isDanger ? " class=\"inline\"" as HTML : .empty)>
+        <form method="post" action="\(action)"\(isDanger || isInline ? " class=\"inline\"" as HTML : .empty)>
         <input type="hidden" name="csrf" value="\(csrf)">\(fields)
         <button\(isDanger ? " class=\"danger\"" as HTML : .empty)>\(button)</button></form>
         """

@@ -4,6 +4,9 @@ import Shapes
 
 /// The keys of an account.
 enum KeyOperations {
+    /// For how long a secret may work beside the one that follows it.
+    private static let overlapSecondsMax: Int64 = 366 * 86_400
+
     static let routes: [Route] = [
         .get("accounts/{account}/keys", "key list", query: ["cursor", "limit"]) { call in
             try call.page(
@@ -33,6 +36,15 @@ enum KeyOperations {
             hasBody: false
         ) { call in
             answer(try await call.services.keys.revoke(try await key(call).id))
+        },
+        .post("accounts/{account}/keys/{key}/rotate", "key rotate", .operate) { call in
+            try call.body.allow(only: "overlap_seconds")
+            let overlap = try call.body.integer("overlap_seconds", in: 0...overlapSecondsMax)
+            let (rotated, secret) = try await call.services.keys.rotate(
+                try await key(call).id,
+                overlap: .seconds(overlap ?? 0)
+            )
+            return APIAnswer(.key(rotated, secret: secret.text))
         },
     ]
 

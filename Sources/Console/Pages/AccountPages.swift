@@ -6,6 +6,7 @@ enum AccountPages {
     static let routes: [PageRoute] = [
         .get("accounts/{account}", "account", account),
         .post("accounts/{account}/keys", "key create", .operate, createKey),
+        .post("accounts/{account}/keys/{key}/rotate", "key rotate", .operate, rotateKey),
         .post("accounts/{account}/keys/{key}/revoke", "key revoke", .operate, revokeKey),
         .post("accounts/{account}/credits", "credit grant", .moveMoney, grant),
         .post("accounts/{account}/credits/{grant}/void", "credit void", .moveMoney, void),
@@ -20,7 +21,9 @@ enum AccountPages {
             title: account.name,
             """
             \(facts(account, spend.first))
-            <p><a href="/accounts/\(account.slug)/usage">Usage</a></p>
+            <p><a href="/accounts/\(account.slug)/usage">Usage</a> ·
+            <a href="/accounts/\(account.slug)/invoices">Invoices</a></p>
+            \(CallPages.form(account.slug))
             <h2>Keys</h2>\(table(keys, call).html)\(call.may(.operate) ? keyForm(call) : nil)
             <h2>Credit</h2>\(table(credit, call).html)\(call.may(.moveMoney) ? grantForm(call) : nil)
             """
@@ -77,12 +80,19 @@ enum AccountPages {
     private static func state(_ key: KeySummary, _ call: PageCall) -> HTML {
         if let revokedAt = key.revokedAt { return "revoked \(time(revokedAt))" }
         guard call.may(.operate) else { return "active" }
+        let path = "/accounts/\(call.account)/keys/\(key.id.description)"
         return HTMLForm(
-            action: "/accounts/\(call.account)/keys/\(key.id.description)/revoke",
+            action: "\(path)/rotate",
             csrf: call.csrf,
-            button: "Revoke",
-            isDanger: true
+            button: "Rotate",
+            isInline: true
         ).html
+            + HTMLForm(
+                action: "\(path)/revoke",
+                csrf: call.csrf,
+                button: "Revoke",
+                isDanger: true
+            ).html
     }
 
     private static func keyForm(_ call: PageCall) -> HTML {
@@ -104,12 +114,33 @@ enum AccountPages {
         creation.project = call.field("project") ?? creation.project
         creation.expiresAt = try call.instant(call.form["expires"], named: "the end")
         let (key, secret) = try await call.services.keys.create(creation, at: call.services.now())
+        return secretPage("A new key", key, secret, call)
+    }
+
+    /// Whoever has the old secret has a day to take the new one.
+    private static let rotationOverlap = Duration.seconds(86_400)
+
+    private static func rotateKey(_ call: PageCall) async throws -> PageAnswer {
+        let id = try await ownKey(call)
+        let (key, secret) = try await call.services.keys.rotate(id, overlap: rotationOverlap)
+        return secretPage("Another secret", key, secret, call)
+    }
+
+    private static func secretPage(
+        _ title: String,
+        _ key: KeySummary,
+        _ secret: APIKeySecret,
+        _ call: PageCall
+    ) -> PageAnswer {
+        let end: HTML? = key.retiredSecretsExpireAt.map {
+            "<p>The secret before it works until \(time($0)).</p>"
+        }
         return .page(
-            title: "A new key",
+            title: title,
             """
             <div class="notice"><p>This is the only time that the secret is shown. Copy it now:</p>
             <code class="secret">\(secret.text)</code></div>
-            <p>It is the key \(key.id.description) of the project \(key.projectSlug).</p>
+            <p>It is the key \(key.id.description) of the project \(key.projectSlug).</p>\(end)
             <p><a href="/accounts/\(call.account)">Back to the account</a></p>
             """
         )

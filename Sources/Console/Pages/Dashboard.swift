@@ -6,7 +6,8 @@ import Schema
 /// The dashboard: who is signed in, which page it is, and what every answer must carry.
 struct Dashboard: Sendable {
     static let routes: [PageRoute] =
-        OverviewPages.routes + AccountPages.routes + UsagePages.routes
+        OverviewPages.routes + AccountPages.routes + UsagePages.routes + InvoicePages.routes
+        + CallPages.routes
 
     let services: ConsoleServices
     let credentials: Credentials
@@ -169,11 +170,11 @@ struct Dashboard: Sendable {
         case .page(let title, let content):
             return html(status: 200, frame(visitor, place).page(title, content))
         case .redirect(let path): return redirect(to: path)
-        case .csv(let name, let text):
+        case .file(let name, let type, let bytes):
             return ConsoleResponse(
                 status: 200,
-                type: "text/csv; charset=utf-8",
-                text,
+                type: type,
+                bytes,
                 fields: SafeFields.all + [
                     (name: "content-disposition", value: "attachment; filename=\"\(name)\"")
                 ]

@@ -37,8 +37,8 @@ struct Layout {
             caller.role == .account
             ? [("accounts/\(caller.account ?? "")", "Account")]
             : [
-                ("", "Overview"), ("accounts", "Accounts"), ("prices", "Prices"),
-                ("operations", "Operations"), ("audit", "Audit trail"),
+                ("", "Overview"), ("accounts", "Accounts"), ("invoices", "Invoices"),
+                ("prices", "Prices"), ("operations", "Operations"), ("audit", "Audit trail"),
             ]
         let links = places.map { path, text -> HTML in
             let mark: HTML = path == place ? " aria-current=\"page\"" : .empty

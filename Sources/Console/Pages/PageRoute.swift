@@ -69,5 +69,6 @@ enum PageAnswer: Sendable {
     case page(title: String, HTML)
     /// To be looked at next, by GET.
     case redirect(String)
-    case csv(name: String, String)
+    /// To be kept, under a name.
+    case file(name: String, type: String, [UInt8])
 }

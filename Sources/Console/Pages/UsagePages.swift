@@ -72,7 +72,11 @@ enum UsagePages {
                 + [sums.cost.decimal(fractionDigitsMin: account.currency.exponent)]
         }
         let lines = ([head] + rows).map { CSV.line($0) }
-        return .csv(name: "usage-\(account.slug).csv", lines.joined())
+        return .file(
+            name: "usage-\(account.slug).csv",
+            type: "text/csv; charset=utf-8",
+            Array(lines.joined().utf8)
+        )
     }
 
     // MARK: What is asked for

@@ -46,8 +46,17 @@ struct ConsoleResponse: Sendable {
         _ text: String,
         fields: [(name: String, value: String)] = []
     ) {
+        self.init(status: status, type: type, Array(text.utf8), fields: fields)
+    }
+
+    init(
+        status: Int,
+        type: String,
+        _ body: [UInt8],
+        fields: [(name: String, value: String)] = []
+    ) {
         self.status = status
         self.fields = HTTPFields([(name: "content-type", value: type)] + fields)
-        body = Array(text.utf8)
+        self.body = body
     }
 }

@@ -1,7 +1,7 @@
 import Billing
-import Digest
 import Ledger
 import Schema
+import Shapes
 
 /// Months and their documents.
 enum InvoiceCommands {
@@ -122,33 +122,7 @@ enum InvoiceCommands {
     }
 }
 
-/// A document's row in a list.
-struct InvoiceSummary {
-    let document: InvoiceDocument
-    let status: String
-    let credited: MinorUnits
-    let outstanding: MinorUnits
-    let sha256: String
-
-    init(draft: InvoiceDocument) throws(LedgerError) {
-        document = draft
-        status = "draft"
-        credited = .zero
-        outstanding = draft.totals.due
-        guard let bytes = try? DocumentEncoding.encode(draft) else {
-            throw LedgerError(.corrupt, "the draft cannot be written")
-        }
-        sha256 = DocumentEncoding.hash(bytes).hexadecimal
-    }
-
-    init(stored: StoredDocument) {
-        document = stored.document
-        status = stored.status.rawValue
-        credited = stored.standing.credited
-        outstanding = stored.outstanding
-        sha256 = stored.sha256
-    }
-
+extension InvoiceSummary {
     static func result(_ summaries: [InvoiceSummary]) -> CommandResult {
         var table = Table(
             .left("NUMBER"),
@@ -178,41 +152,6 @@ struct InvoiceSummary {
             )
         }
         return CommandResult(text: table.text, json: .array(summaries.map(\.json)))
-    }
-
-    var json: JSONNode {
-        let (totals, currency) = (document.totals, document.currency)
-        func amount(_ amount: MinorUnits) -> JSONNode { .text(amount.decimal(in: currency)) }
-        return .object([
-            ("number", .optional(document.number)), ("account", .text(document.account)),
-            ("month", .optional(document.period?.month.description)),
-            ("kind", .text(document.kind.rawValue)), ("status", .text(status)),
-            ("currency", .text(currency.code)), ("subtotal", amount(totals.subtotal)),
-            ("credits_applied", amount(totals.creditsApplied)), ("tax", amount(totals.tax)),
-            ("total", amount(totals.total)), ("due", amount(totals.due)),
-            ("credited", amount(credited)), ("outstanding", amount(outstanding)),
-            ("corrects", .optional(document.corrects?.number)),
-            ("lines", .array(document.lines.map { .line($0, currency) })),
-            ("events", .integer(document.events)), ("sha256", .text(sha256)),
-        ])
-    }
-}
-
-extension JSONNode {
-    fileprivate static func line(_ line: DocumentLine, _ currency: Currency) -> JSONNode {
-        .object([
-            ("service_month", .optional(line.serviceMonth?.description)),
-            ("project", .text(line.project)), ("model", .text(line.model)),
-            ("item", .text(line.item.name)), ("service_tier", .text(line.serviceTier.rawValue)),
-            ("context_threshold", .integer(Int64(line.contextThreshold))),
-            ("price_version", line.priceVersion.map(JSONNode.integer) ?? .null),
-            ("quantity", .integer(line.quantity)),
-            ("unit_price", .optional(line.unitPrice?.description)),
-            ("unit_quantity", .integer(line.priceQuantity)),
-            ("uncharged", .text(line.uncharged.description)),
-            ("exact", .text(line.exact.description)),
-            ("amount", .text(line.amount.decimal(in: currency))),
-        ])
     }
 }
 

@@ -1,6 +1,7 @@
 import Billing
 import Ledger
 import Schema
+import Shapes
 
 /// What happens to finalized invoices: credit notes and payments.
 enum InvoiceCorrectionCommands {

@@ -53,6 +53,7 @@ final class ConsoleRunner: Service {
             keys: APIKeys(database),
             credits: Credits(database),
             prices: PriceBook(database),
+            invoices: Invoices(database),
             events: EventStore(database),
             instances: Instances(database),
             tokens: AdminTokens(database),
@@ -64,6 +65,14 @@ final class ConsoleRunner: Service {
             },
             overview: { account async throws(LedgerError) in
                 try await SpendOverview.read(database, of: account)
+            },
+            explain: { request, account in
+                try await CallExplanation.read(
+                    request,
+                    account: account,
+                    timeLimit: .seconds(statementSecondsMax),
+                    in: database
+                )
             },
             now: { SystemClock.now() }
         )

@@ -28,12 +28,12 @@ struct InvoicePages {
             blocks: InvoiceHead(invoice, logo: logo).blocks + InvoiceLines(invoice).blocks
                 + InvoiceTotals(invoice).blocks + InvoiceBalances(invoice).blocks
                 + InvoiceProof(invoice, hash: hash).blocks,
-            head: { _ in [Self.line(issuer, name, Typography.soft)] },
+            head: { _ in [Self.line(issuer, name, Typography.soft, share: 2)] },
             foot: { page in
                 let position = "Page \(page.number) of \(page.count)"
                 return [
                     .rule(Typography.hairline), .gap(.points(6)),
-                    Self.line(imprint, position, Typography.small),
+                    Self.line(imprint, position, Typography.small, share: 4),
                 ]
             }
         )
@@ -48,10 +48,15 @@ struct InvoicePages {
         return ([issuer.legalName] + others.compactMap(\.self)).joined(separator: " · ")
     }
 
-    /// A text at either margin.
-    private static func line(_ left: String, _ right: String, _ style: TextStyle) -> Block {
+    /// A text at either margin, the left one so many times as wide as the right.
+    private static func line(
+        _ left: String,
+        _ right: String,
+        _ style: TextStyle,
+        share: Int
+    ) -> Block {
         .columns([
-            Column(share: 4, [Typography.text(left, style)]),
+            Column(share: share, [Typography.text(left, style)]),
             Column(share: 1, [Typography.text(right, style, .right)]),
         ])
     }
