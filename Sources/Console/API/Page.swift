@@ -58,8 +58,12 @@ extension APICall {
             case .slug: Slug.isValid(text)
             case .identifier: AccountID(text)?.description == text
             case .document:
-                (1...100).contains(text.utf8.count)
-                    && text.utf8.allSatisfy { (UInt8(ascii: "!")...UInt8(ascii: "~")).contains($0) }
+                (1...60).contains(text.utf8.count)
+                    && text.utf8.allSatisfy { byte in
+                        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                            || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                            || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "/")
+                    }
             case .number: (1...18).contains(text.utf8.count) && Int64(text).map { $0 >= 0 } ?? false
             }
         }

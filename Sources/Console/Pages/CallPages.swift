@@ -35,7 +35,9 @@ enum CallPages {
         let digits = text.hasPrefix("req_") ? String(text.dropFirst(4)) : text
         guard let request = RequestID(digits),
             let explained = try await call.services.explain(request, account.id)
-        else { throw Problem(404, "\(account.slug) has no such call, or it is not in the ledger yet") }
+        else {
+            throw Problem(404, "\(account.slug) has no such call, or it is not in the ledger yet")
+        }
         let isOperator = call.caller.role != .account
         return .page(
             title: "req_\(request.hexadecimal)",
