@@ -1,6 +1,7 @@
 import Billing
 import Ledger
 import Schema
+import Shapes
 
 /// The receipts of paid grants.
 enum InvoiceReceiptCommand {
