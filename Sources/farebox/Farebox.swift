@@ -14,8 +14,8 @@ struct Farebox {
                 + DemoUpstreamCommand.all + AccountCommands.all + ProjectCommands.all
                 + KeyCommands.all + TokenCommands.all + InstanceCommands.all
                 + UpstreamCommands.all + CreditCommands.all + BillingCommands.all
-                + InvoiceCommands.all + InvoiceExportCommand.all + PriceCommands.all
-                + PlanCommands.all + MarginCommand.all + UsageCommand.all
+                + InvoiceCommands.all + InvoiceExportCommand.all + InvoiceVerifyCommand.all
+                + PriceCommands.all + PlanCommands.all + MarginCommand.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all
                 + LedgerReplayCommand.all

@@ -8,6 +8,7 @@ import Testing
 /// Accounts and their months, told in dates of a clock that the test moves.
 struct MonthStage {
     let database: Database
+    let owner: Database
     var now: Instant
 
     static let project = ProjectID(high: 1, low: 1)
@@ -19,8 +20,8 @@ struct MonthStage {
         _ body: (inout MonthStage) async throws -> Void
     ) async throws {
         let start = try #require(Instant(date))
-        try await withBillingDatabase(connections: connections) { database in
-            var stage = MonthStage(database: database, now: start)
+        try await withOwnedBillingDatabase(connections: connections) { database, owner in
+            var stage = MonthStage(database: database, owner: owner, now: start)
             let issuer = Issuer(
                 slug: "us",
                 series: "INV",
@@ -139,6 +140,14 @@ struct MonthStage {
     @discardableResult
     func pay(_ number: String, _ reference: String) async throws -> StoredDocument {
         try await invoices.pay(number, reference: reference, at: now)
+    }
+
+    /// Changes what must not be changed, as the owner and with the guards of the tables off.
+    func tamper(_ tables: String..., sql: String) async throws {
+        let guards = tables.map { "ALTER TABLE \($0) DISABLE TRIGGER USER;" }.joined()
+        try await owner.read { session in
+            try session.script("BEGIN; \(guards) \(sql); COMMIT")
+        }
     }
 
     /// Every number from 1 to the last is there once, and every document reads as it is stored.

@@ -36,7 +36,7 @@ struct CreditInvoice {
         let stored = invoice.stored
         try requireInvoice(stored)
         let split = try split(credit.amount, of: stored)
-        let draft = document(split, of: stored.document, credit.reason)
+        let draft = Self.document(split, of: stored.document, credit.reason)
         let basis = FinalizeDocument.Basis(
             issuer: invoice.issuer,
             profile: invoice.profileRevision,
@@ -105,7 +105,10 @@ struct CreditInvoice {
         return split
     }
 
-    private func document(
+    /// The note without a number.
+    ///
+    /// Pure: the same split makes the same document, and so the same bytes.
+    static func document(
         _ split: CreditSplit,
         of invoice: InvoiceDocument,
         _ reason: String

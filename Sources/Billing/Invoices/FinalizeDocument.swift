@@ -32,11 +32,7 @@ struct FinalizeDocument {
     ) throws -> StoredDocument {
         var document = draft
         let date = try LocalDate.of(now, account.timeZone, session)
-        document.issuedAt = now
-        document.issueDate = date
-        if document.totals.due > .zero {
-            document.dueDate = date.adding(days: Int64(document.customer.paymentTermsDays ?? 0))
-        }
+        document.setDates(now, on: date)
         let series = basis.issuer.series(of: document.kind)
         let year = Int32(date.year)
         let sequence = try next(basis.issuer.slug, series, year)
@@ -77,6 +73,16 @@ struct FinalizeDocument {
         let digits = String(sequence)
         let zeros = String(repeating: "0", count: max(0, 5 - digits.count))
         return "\(series)-\(year)-\(zeros)\(digits)"
+    }
+}
+
+extension InvoiceDocument {
+    /// Sets when it is finalized, and by its customer's terms when it is due.
+    mutating func setDates(_ instant: Instant, on day: CalendarDate) {
+        issuedAt = instant
+        issueDate = day
+        guard totals.due > .zero else { return }
+        dueDate = day.adding(days: Int64(customer.paymentTermsDays ?? 0))
     }
 }
 

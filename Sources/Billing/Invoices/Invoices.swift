@@ -22,7 +22,7 @@ package struct StoredDocument: Hashable, Sendable {
 /// Drafts, closes, lists and shows the documents of months.
 package struct Invoices: Sendable {
     let database: Database
-    private let prices = PriceMemory()
+    let prices = PriceMemory()
 
     package init(_ database: Database) {
         self.database = database

@@ -14,13 +14,13 @@ struct MonthFacts {
     let keyNames: [KeyID: (name: String, project: String)]
     let grantReferences: [GrantID: String]
 
-    /// - Parameter fromEvents: whether to read no projection and no checkpoint.
+    /// - Parameter closed: the month as it was closed, to read it from its events alone.
     init(
         _ account: AccountSummary,
         _ bounds: MonthCalendar.Bounds,
         _ fold: PeriodFold,
         _ prices: PriceMemory,
-        fromEvents: Bool = false,
+        closed: ClosedPeriod? = nil,
         _ session: Session
     ) throws {
         self.account = account
@@ -33,7 +33,7 @@ struct MonthFacts {
         month = fold.month(bounds.month)
         opening = fold.openingBalance(of: bounds.month)
         creditLimit = fold.burnDown.creditLimit
-        rows = try Self.rows(period, account, month, fromEvents: fromEvents, session)
+        rows = try Self.rows(period, account, month, closed, session)
         let projects = try Self.projects(of: account.id, session)
         keyNames = try Self.keys(of: account.id, projects, session)
         grantReferences = try Self.references(of: account.id, session)
@@ -49,11 +49,16 @@ struct MonthFacts {
         _ period: DocumentPeriod,
         _ account: AccountSummary,
         _ month: OpenMonth,
-        fromEvents: Bool,
+        _ closed: ClosedPeriod?,
         _ session: Session
     ) throws -> [UsageRow] {
-        for fromEvents in fromEvents ? [true] : [false, true] {
-            let rows = try UsageRow.read(period, of: account.id, fromEvents: fromEvents, session)
+        for fromEvents in closed == nil ? [false, true] : [true] {
+            let rows =
+                if let closed {
+                    try UsageRow.read(closed, session)
+                } else {
+                    try UsageRow.read(period, of: account.id, fromEvents: fromEvents, session)
+                }
             let charge = rows.reduce(Pico.zero) { $0 + $1.charge }
             let calls = rows.reduce(0) { $0 + $1.calls }
             if charge == month.usage, calls == month.calls { return rows }

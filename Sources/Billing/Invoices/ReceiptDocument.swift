@@ -34,16 +34,29 @@ struct PaidGrant: Hashable, Sendable {
             WHERE account_id = \(account.id) AND \(isWithoutReceipt)
             ORDER BY posted_at, grant_id LIMIT \(limit)
             """
-        ).map { row in
-            let postedAt = try row.get("posted_at", as: Instant.self)
-            return PaidGrant(
-                id: try row.get("grant_id"),
-                amount: try row.get("amount"),
-                postedAt: postedAt,
-                date: try LocalDate.of(postedAt, account.timeZone, session),
-                reference: try row.get("reference")
-            )
-        }
+        ).map { try PaidGrant($0, account, session) }
+    }
+
+    /// A grant that has a receipt, whatever has become of it since; nil where it was never posted.
+    static func read(
+        _ id: GrantID,
+        of account: AccountSummary,
+        _ session: Session
+    ) throws -> PaidGrant? {
+        try session.execute(
+            """
+            SELECT grant_id, amount, posted_at, reference FROM grants
+            WHERE account_id = \(account.id) AND grant_id = \(id) AND posted_at IS NOT NULL
+            """
+        ).first.map { try PaidGrant($0, account, session) }
+    }
+
+    private init(_ row: Row, _ account: AccountSummary, _ session: Session) throws {
+        id = try row.get("grant_id")
+        amount = try row.get("amount")
+        postedAt = try row.get("posted_at")
+        date = try LocalDate.of(postedAt, account.timeZone, session)
+        reference = try row.get("reference")
     }
 }
 

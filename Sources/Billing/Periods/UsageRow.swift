@@ -100,6 +100,43 @@ struct UsageRow: Hashable, Sendable {
         return try rows.map { try UsageRow($0) }
     }
 
+    /// What a closed month has, of its events and nothing else.
+    static func read(_ closed: ClosedPeriod, _ session: Session) throws -> [UsageRow] {
+        let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
+        let rows = try session.execute(
+            """
+            WITH usage AS (
+                SELECT date_trunc('month', occurred_at AT TIME ZONE time_zone)::date
+                        AS service_month,
+                    \(unescaped: groups), \(unescaped: counts), -amount_pico AS charge_pico
+                FROM events JOIN accounts USING (account_id)
+                WHERE \(closed.condition) AND kind = 'usage'
+            )
+            SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups),
+                count(*) AS calls, \(unescaped: sums), sum(charge_pico) AS charge
+            FROM usage GROUP BY usage.service_month, \(unescaped: groups)
+            ORDER BY usage.service_month, \(unescaped: groups)
+            """
+        )
+        return try rows.map { try UsageRow($0) }
+    }
+
+    /// What was kept of a closed month.
+    static func kept(
+        _ month: Month,
+        of account: AccountID,
+        _ session: Session
+    ) throws -> [UsageRow] {
+        try session.execute(
+            """
+            SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups), calls,
+                \(unescaped: counts), charge_pico AS charge
+            FROM period_lines
+            WHERE account_id = \(account) AND month = \(month.firstDay)::date
+            """
+        ).map { try UsageRow($0) }
+    }
+
     /// Keeps what a closed month was invoiced as.
     static func insert(
         _ rows: [UsageRow],

@@ -20,8 +20,8 @@ enum VerifyCommand {
 
     /// What `ledger verify` does not check, and who does.
     private static let elsewhere =
-        "Not checked here: projections of events (ledger rebuild --check), and I5 and I7, which"
-        + " wait for invoices."
+        "Not checked here: projections of events (ledger rebuild --check), and documents (invoice"
+        + " verify --all)."
 
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
         let pins = try invocation["--pins"].map(SealPinFile.read) ?? []
