@@ -103,7 +103,7 @@ def test_a_keyed_call_needs_postgresql_and_its_answer_outlives_an_outage(fresh, 
     fresh.verify()
 
 
-def test_a_key_under_a_limit_goes_on_within_what_its_instance_has_of_it(fresh, demo):
+def test_a_key_under_a_limit_never_passes_it_while_postgresql_is_away(fresh, demo):
     fresh.configure_demo(demo.url)
     fresh.account("limited", "5")
     secret = fresh.json("key", "create", "limited", "--requests-per-minute", "40")["secret"]
@@ -120,7 +120,6 @@ def test_a_key_under_a_limit_goes_on_within_what_its_instance_has_of_it(fresh, d
         cluster("farebox_postgres_start")
     assert before == [200] * 5
     assert set(meanwhile) <= {200, 429, 503}
-    assert meanwhile[0] == 200, "it has nothing of the limit"
     assert meanwhile[-1] != 200, "an instance alone lets more through than the limit"
     assert (before + meanwhile).count(200) <= 40
     fresh.settled("limited", 90)
