@@ -11,6 +11,8 @@ extension World {
         database.now = serverClock
         database.promote(standby ?? database)
         standby = nil
+        // A suspension whose end was lost is ended again by whoever ended it.
+        if isHealed { for account in accounts { database.setSuspended(false, account) } }
         // What the ledger has is read anew, from the beginning.
         for process in processes { process.outstanding.removeAll() }
         for call in calls {

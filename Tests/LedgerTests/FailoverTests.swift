@@ -302,7 +302,12 @@ struct FailoverPostgresTests {
                 // More than the lease has: asked for again and again, and refused.
                 let refusal = await #expect(throws: EscrowRefusal.self) {
                     try await escrow.hold(
-                        EscrowRequest(account, want: Pico(900), least: Pico(900))
+                        EscrowRequest(
+                            account,
+                            want: Pico(900),
+                            least: Pico(900),
+                            waitMax: .seconds(5)
+                        )
                     )
                 }
                 #expect(refusal?.reason == .unavailable)
