@@ -30,7 +30,11 @@ import Testing
         let allowed = AdminAPI.routes.filter { route in
             route.method != .get && route.access.verdict(for: finance, account: "any") == .allowed
         }
-        #expect(allowed.map(\.name).sorted() == ["credit adjust", "credit grant", "credit void"])
+        #expect(
+            allowed.map(\.name).sorted() == [
+                "credit adjust", "credit grant", "credit void", "invoice credit", "invoice paid",
+            ]
+        )
     }
 
     @Test func `an operator may do everything`() {
