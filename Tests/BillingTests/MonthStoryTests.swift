@@ -63,6 +63,25 @@ import Testing
         }
     }
 
+    @Test func `a month is drafted while the one before is still open`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            try await stage.charge(Pico(1_000_000_000_000), account)
+            try await stage.advance(to: "2025-07-02T00:00:00Z")
+            try await stage.charge(Pico(4_000_000_000_000), account)
+            // Late, and of the month that is still open.
+            try await stage.charge(Pico(2_000_000_000_000), account, at: "2025-06-30T23:59:00Z")
+            let invoices = Invoices(stage.database)
+            let july = try await invoices.draft("acme", at: stage.now)
+            #expect(july?.period?.month == Month("2025-07"))
+            #expect(july?.totals.due == MinorUnits(400))
+            let june = try await invoices.draft("acme", Month("2025-06"), at: stage.now)
+            #expect(june?.totals.due == MinorUnits(300))
+            try await stage.advance(to: "2025-08-02T00:00:00Z")
+            #expect(try await stage.close("2025-07").map(\.totals.due.count) == [300, 400])
+        }
+    }
+
     @Test func `a late event stands dated on the next invoice, and on no other`() async throws {
         try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
             let account = try await stage.account(limit: "100")

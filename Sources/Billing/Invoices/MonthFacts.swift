@@ -33,7 +33,14 @@ struct MonthFacts {
         month = fold.month(bounds.month)
         opening = fold.openingBalance(of: bounds.month)
         creditLimit = fold.burnDown.creditLimit
-        rows = try Self.rows(period, account, month, closed, session)
+        rows = try Self.rows(
+            period,
+            account,
+            month,
+            closed,
+            isFirstOpen: fold.firstOpen == bounds.month,
+            session
+        )
         let projects = try Self.projects(of: account.id, session)
         keyNames = try Self.keys(of: account.id, projects, session)
         grantReferences = try Self.references(of: account.id, session)
@@ -50,6 +57,7 @@ struct MonthFacts {
         _ account: AccountSummary,
         _ month: OpenMonth,
         _ closed: ClosedPeriod?,
+        isFirstOpen: Bool,
         _ session: Session
     ) throws -> [UsageRow] {
         for fromEvents in closed == nil ? [false, true] : [true] {
@@ -57,7 +65,13 @@ struct MonthFacts {
                 if let closed {
                     try UsageRow.read(closed, session)
                 } else {
-                    try UsageRow.read(period, of: account.id, fromEvents: fromEvents, session)
+                    try UsageRow.read(
+                        period,
+                        of: account.id,
+                        isFirstOpen: isFirstOpen,
+                        fromEvents: fromEvents,
+                        session
+                    )
                 }
             let charge = rows.reduce(Pico.zero) { $0 + $1.charge }
             let calls = rows.reduce(0) { $0 + $1.calls }

@@ -47,10 +47,12 @@ struct UsageRow: Hashable, Sendable {
     /// What a month has, by the projection where it may be, and the events behind it.
     ///
     /// One statement, and so of one snapshot: all usage up to the closing version that occurred
-    /// before the month's end, less what stands on the documents of earlier months.
+    /// before the month's end, less what stands on the documents of earlier months. While an
+    /// earlier month is open, what came late for it is that month's.
     static func read(
         _ period: DocumentPeriod,
         of account: AccountID,
+        isFirstOpen: Bool,
         fromEvents: Bool,
         _ session: Session
     ) throws -> [UsageRow] {
@@ -92,7 +94,9 @@ struct UsageRow: Hashable, Sendable {
             )
             SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups),
                 sum(calls)::bigint AS calls, \(unescaped: sums), sum(charge_pico) AS charge
-            FROM usage GROUP BY usage.service_month, \(unescaped: groups)
+            FROM usage
+            WHERE \(isFirstOpen) OR service_month = \(period.month.firstDay)::date
+            GROUP BY usage.service_month, \(unescaped: groups)
             HAVING sum(calls) <> 0 OR sum(charge_pico) <> 0
             ORDER BY usage.service_month, \(unescaped: groups)
             """
