@@ -15,6 +15,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests/acceptance"))
 
+from accounting import family  # noqa: E402
 from harness import Installation  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -38,18 +39,6 @@ REQUEST = {
     "max_tokens": 256,
     "messages": [{"role": "user", "content": "y" * 900}],
 }
-
-
-def family(pid):
-    """A process and its descendants."""
-    found = [pid]
-    for parent in found:
-        try:
-            children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-            found += map(int, children)
-        except FileNotFoundError:
-            pass
-    return found
 
 
 def cpu_seconds(pids):
