@@ -9,7 +9,6 @@ final class EscrowMemoryAuthority: LeaseAuthority {
         var nonce: Nonce?
         var epoch: Int64 = 0
         var isAway = false
-        var events = 0
         var releases: Int64 = 0
         /// Who has recalled, in order.
         var recalls: [InstanceID] = []
@@ -84,8 +83,7 @@ final class EscrowMemoryAuthority: LeaseAuthority {
     func ship(_ hold: EscrowHold, charge: Pico, to escrow: Escrow) {
         guard let lease = hold.lease else { return }
         state.withLock { state in
-            state.events += 1
-            state.model.append(state.events, charge: charge, of: lease)
+            state.model.append(charge: charge, of: lease)
         }
         escrow.shipped(hold.account, lease: lease, amount: charge)
     }
