@@ -6,6 +6,7 @@ extension World {
     /// When everything has come to rest: each call has its one event, and nothing is held.
     func checkEnd() {
         for call in calls { checkEnd(of: call) }
+        for index in accounts.indices { checkEndedGrants(index) }
         for host in hosts {
             guard let id = host.process else { continue }
             let process = processes[id]

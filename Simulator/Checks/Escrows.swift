@@ -3,9 +3,13 @@ import LedgerModel
 import Schema
 
 extension World {
-    /// Everything that must hold after every step.
-    func check() {
+    /// What must hold of the database after every step that may have changed it.
+    func checkDatabase() {
         for index in accounts.indices { checkAccount(index) }
+    }
+
+    /// What must hold of the processes after every step.
+    func checkProcesses() {
         for host in hosts {
             guard let id = host.process else { continue }
             checkBooks(processes[id])
@@ -24,6 +28,7 @@ extension World {
             let lease = database.accounts[accounts[index]]?.leases[figures.lease]
             if lease?.row.isOpen == false { continue }
             let remaining = lease?.row.remaining ?? .zero
+            checkCapClaims(processes[process.id], index, figures.lease)
             let claimed = figures.available + process.outstanding[figures.lease, default: .zero]
             if claimed > remaining {
                 fail(
@@ -70,18 +75,23 @@ extension World {
     // MARK: Waiting and refusing
 
     /// What neither calls nor other instances hold, for this process to take.
-    func free(_ index: Int, for process: Process) -> Pico {
+    func free(_ index: Int, for process: Process, _ caller: Caller) -> Pico {
         let head = head(index)
         // While it is blocked an account may not even spend what is leased.
         if head.isSuspended || head.overdrawn > .zero { return .zero }
-        return head.available + (process.books[index]?.leaseFigures?.available ?? .zero)
+        let free = head.available + (process.books[index]?.leaseFigures?.available ?? .zero)
+        return min(free, freeOfCaps(index, for: process, caller))
     }
 
     private func checkWaits(_ process: Process) {
         for (waiter, wait) in process.waits {
             var seen = wait
             seen.coverableMin = min(wait.coverableMin, coverable(wait.accountIndex))
-            seen.freeMin = min(wait.freeMin, free(wait.accountIndex, for: process))
+            seen.capCoverableMin = min(
+                wait.capCoverableMin,
+                coverable(wait.accountIndex, wait.caller)
+            )
+            seen.freeMin = min(wait.freeMin, free(wait.accountIndex, for: process, wait.caller))
             seen.wasSuspended = wait.wasSuspended || head(wait.accountIndex).isSuspended
             process.waits[waiter] = seen
             if now > max(wait.deadlineMoment, process.pausedUntil) + .milliseconds(1) {
@@ -97,18 +107,27 @@ extension World {
         if wait.mustHold {
             return fail("I9: nothing runs, and \(wait.want) is refused: \(refusal)")
         }
-        let freeMin = min(wait.freeMin, free(wait.accountIndex, for: process))
+        let freeMin = min(wait.freeMin, free(wait.accountIndex, for: process, wait.caller))
         switch refusal.reason {
         case .insufficient:
+            let capCoverableMin = min(
+                wait.capCoverableMin,
+                coverable(wait.accountIndex, wait.caller)
+            )
+            if refusal.cap != nil, capCoverableMin >= wait.least {
+                fail("a false 402: \(refusal), and its caps could cover it all the time")
+            }
             let coverableMin = min(wait.coverableMin, coverable(wait.accountIndex))
-            if coverableMin >= wait.least {
+            if refusal.cap == nil, coverableMin >= wait.least {
                 fail("a false 402: \(refusal), and \(coverableMin) was there all the time")
             }
         case .suspended:
             if !wait.wasSuspended, !head(wait.accountIndex).isSuspended { fail("a false 403") }
         case .tiedUp:
             if process.clock(now) < wait.deadline { fail("a 429 before its time: \(refusal)") }
-            if plan.isAnswered, wait.isFirst, freeMin >= wait.least, !process.wasPaused {
+            if plan.isAnswered, plan.capMoves == 0, wait.isFirst, freeMin >= wait.least,
+                !process.wasPaused
+            {
                 fail("a false 429: \(refusal), and \(freeMin) was free all the time")
             }
         case .unavailable:
@@ -132,6 +151,7 @@ extension World {
             if escrowed > .zero {
                 fail("I9: nothing has happened for 11 s, and \(escrowed) is still set aside")
             }
+            checkCapsAtRest(index)
         }
     }
 
@@ -145,17 +165,19 @@ extension World {
 
     /// What open leases have that no process speaks for.
     func orphaned(_ index: Int) -> Pico {
-        let speaking = hosts.compactMap { host -> InstanceIdentity? in
-            guard let id = host.process else { return nil }
-            let tenure = processes[id].tenure
-            return tenure?.phase == .superseded ? nil : tenure?.identity
-        }
         let leases = database.accounts[accounts[index]]?.leases ?? [:]
         return leases.values.reduce(Pico.zero) { sum, lease in
-            let isSpokenFor = speaking.contains {
-                $0.instance == lease.instance && $0.epoch == lease.epoch
-            }
-            return lease.row.isOpen && !isSpokenFor ? sum + lease.row.remaining : sum
+            lease.row.isOpen && !isSpokenFor(lease) ? sum + lease.row.remaining : sum
+        }
+    }
+
+    func isSpokenFor(_ lease: ModelDatabase.Lease) -> Bool {
+        hosts.contains { host in
+            guard let tenure = host.process.flatMap({ processes[$0].tenure }),
+                tenure.phase != .superseded
+            else { return false }
+            return tenure.identity.instance == lease.instance
+                && tenure.identity.epoch == lease.epoch
         }
     }
 }

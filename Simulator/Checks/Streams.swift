@@ -7,6 +7,8 @@ struct StreamWatch {
     var version: Int64 = 0
     var sum = Pico.zero
     var events: Set<EventID> = []
+    /// What usage took in each day of a cap.
+    var spent: [CapDay: Pico] = [:]
     var parkedCount = 0
 }
 
@@ -24,6 +26,11 @@ extension World {
         return head.balance + head.creditLimit - head.reserved
     }
 
+    /// What the windows of the caller's caps cover with nothing running.
+    func coverable(_ index: Int, _ caller: Caller) -> Pico {
+        capWindows(index, caller).reduce(.balanceMax) { min($0, $1.unspent) }
+    }
+
     /// I1 to I4 and I6, of one account.
     func checkAccount(_ index: Int) {
         guard let account = database.accounts[accounts[index]] else { return }
@@ -39,6 +46,7 @@ extension World {
                 fail("I4: the event \(event.event.id) is in the stream twice")
             }
             check(event, of: index)
+            countSpending(event, of: index)
         }
         if head.version != streams[index].version {
             fail("I2: the head is at \(head.version), the stream at \(streams[index].version)")
@@ -52,6 +60,8 @@ extension World {
         if head.escrowed != escrowed {
             fail("I6: escrowed is \(head.escrowed), the open leases have \(escrowed)")
         }
+        checkCaps(index, account)
+        checkGrants(index, account)
         while streams[index].parkedCount < account.parked.count {
             note("parked: \(account.parked[streams[index].parkedCount].message)")
             streams[index].parkedCount += 1
@@ -88,9 +98,7 @@ extension World {
     /// The ledger has it: its lease owes nothing for it any more.
     private func appended(_ call: Call) {
         call.isAppended = true
-        guard let lease = call.hold.lease else { return }
-        let process = processes[call.process]
-        process.outstanding[lease, default: .zero] -=
-            call.isSettled ? call.charge : call.hold.amount
+        let due = call.isSettled ? call.charge : call.hold.amount
+        processes[call.process].owe(.zero - due, on: call.hold.lease, by: call.caller)
     }
 }

@@ -13,6 +13,8 @@ enum Mutation: String, CaseIterable {
     case closesBeforeShipping = "closes-before-shipping"
     case marksAfterReoffer = "marks-after-reoffer"
     case outlivesItsSuccessor = "outlives-its-successor"
+    case holdsBesideCaps = "holds-beside-caps"
+    case neverWithdraws = "never-withdraws"
 
     // Of the database: a rule is broken in what it keeps or says.
     case appendsTwice = "appends-twice"
@@ -24,4 +26,9 @@ enum Mutation: String, CaseIterable {
     case understatesBalance = "understates-balance"
     case releasesEarly = "releases-early"
     case acceptsCopies = "accepts-copies"
+    case grantsLeasedCaps = "grants-leased-caps"
+    case forgetsSpending = "forgets-spending"
+    case settlesBesideCaps = "settles-beside-caps"
+    case withdrawsWhatIsHeld = "withdraws-what-is-held"
+    case leasesWhatIsKept = "leases-what-is-kept"
 }

@@ -13,14 +13,31 @@ extension World {
         // An upstream that reports more than was held, now and then.
         let truth = want * Int128(dice.number(0...(dice.chance(5) ? 5 : 4))) / 4
         guard let id = hosts[host].process, processes[id].phase == .serving else { return }
+        let key = Caller.keys[dice.number(0...(Caller.keys.count - 1))]
         arrive(
             processes[id],
             index,
             want: Pico(want),
             least: Pico(least),
             truth: Pico(truth),
-            mustHold: false
+            caller: caller(key, Caller.project, index, processes[id])
         )
+    }
+
+    /// A caller with the caps that a process knows of.
+    func caller(
+        _ key: KeyID,
+        _ project: ProjectID,
+        _ index: Int,
+        _ process: Process
+    ) -> Caller {
+        var caller = Caller(key: key, project: project, admittedAt: wallClock(of: process))
+        guard mutation != .holdsBesideCaps else { return caller }
+        for scope in [CapScope.key(key), .project(project)] {
+            guard let limits = process.limits[index][scope], limits != .none else { continue }
+            caller.caps.append(SpendCap(scope, limits))
+        }
+        return caller
     }
 
     func arrive(
@@ -29,21 +46,22 @@ extension World {
         want: Pico,
         least: Pico,
         truth: Pico,
-        mustHold: Bool
+        caller: Caller,
+        mustHold: Bool = false
     ) {
         guard let tenure = process.tenure, now >= process.pausedUntil else { return }
         disturbedAt = now
         let clock = process.clock(now)
         if let hold = process.books[index].mutate({
-            $0.tryHold(want, now: clock, tenure: tenure)
+            $0.tryHold(want, caps: caller.caps, at: caller.admittedAt, now: clock, tenure: tenure)
         }), let hold {
-            admit(process, index, hold, truth: truth)
+            admit(process, index, hold, truth: truth, caller)
             if process.books[index]?.wantsMore(now: clock) == true {
                 drive(process, index) { $0.tick(now: $1, tenure: $2) }
             }
             return
         }
-        wait(process, index, want: want, least: least, truth: truth, mustHold: mustHold)
+        wait(process, index, want: want, least: least, truth: truth, caller, mustHold: mustHold)
     }
 
     private func wait(
@@ -52,6 +70,7 @@ extension World {
         want: Pico,
         least: Pico,
         truth: Pico,
+        _ caller: Caller,
         mustHold: Bool
     ) {
         let waitMax = mustHold ? Duration.seconds(8) : plan.settings.holdWaitMax
@@ -63,12 +82,14 @@ extension World {
             want: want,
             least: least,
             truth: truth,
+            caller: caller,
             deadline: deadline,
             deadlineMoment: process.moment(of: deadline),
             mustHold: mustHold,
             isFirst: !process.waits.values.contains { $0.accountIndex == index },
             coverableMin: coverable(index),
-            freeMin: free(index, for: process),
+            capCoverableMin: coverable(index, caller),
+            freeMin: free(index, for: process, caller),
             wasSuspended: head(index).isSuspended
         )
         if !mustHold, dice.chance(5) {
@@ -80,6 +101,8 @@ extension World {
                 waiter,
                 want: want,
                 least: least,
+                caps: caller.caps,
+                at: caller.admittedAt,
                 deadline: deadline,
                 now: now,
                 tenure: tenure
@@ -107,14 +130,20 @@ extension World {
             if hold.amount > wait.want || hold.amount < wait.least {
                 fail("a hold of \(hold.amount) for \(wait.least)…\(wait.want)")
             }
-            admit(process, wait.accountIndex, hold, truth: wait.truth)
+            admit(process, wait.accountIndex, hold, truth: wait.truth, wait.caller)
         case .failure(let refusal):
             judge(refusal, of: wait, process)
         }
     }
 
     /// The hold is there: the draft goes into the journal before the request leaves.
-    private func admit(_ process: Process, _ index: Int, _ hold: EscrowHold, truth: Pico) {
+    private func admit(
+        _ process: Process,
+        _ index: Int,
+        _ hold: EscrowHold,
+        truth: Pico,
+        _ caller: Caller
+    ) {
         statistics.admitted += 1
         checkAdmission(process, hold, index)
         let call = Call(
@@ -123,14 +152,14 @@ extension World {
             event: makeID(),
             process: process.id,
             disk: process.disk,
-            admittedAt: wallClock(of: process),
+            caller: caller,
             truth: truth,
             hold: hold
         )
         calls.append(call)
         callsByEvent[call.event] = call.id
         process.runningCount += 1
-        if let lease = hold.lease { process.outstanding[lease, default: .zero] += hold.amount }
+        process.owe(hold.amount, on: hold.lease, by: caller)
         note(
             "process \(process.id): call \(call.id) of account \(index) holds \(hold.amount)"
         )
@@ -161,9 +190,7 @@ extension World {
 
     /// Some calls hold more while they run.
     private func grow(_ process: Process, _ call: Call) {
-        guard dice.chance(10), let tenure = process.tenure, let lease = call.hold.lease else {
-            return
-        }
+        guard dice.chance(10), let tenure = process.tenure else { return }
         let amount = Pico(call.hold.amount.units * 2)
         let clock = process.clock(now)
         guard
@@ -171,7 +198,7 @@ extension World {
                 $0.tryGrow(call.hold, to: amount, now: clock, tenure: tenure)
             }), let grown
         else { return }
-        process.outstanding[lease, default: .zero] += grown.amount - call.hold.amount
+        process.owe(grown.amount - call.hold.amount, on: call.hold.lease, by: call.caller)
         checkAdmission(process, grown, call.accountIndex)
         call.hold = grown
     }
@@ -184,14 +211,14 @@ extension World {
         settleHold(process, call, charge: call.charge)
     }
 
-    private func deliver(_ call: Call) {
+    func deliver(_ call: Call) {
         call.isDelivered = true
         statistics.delivered += 1
     }
 
     private func settleHold(_ process: Process, _ call: Call, charge: Pico) {
-        if let lease = call.hold.lease, !call.isAppended {
-            process.outstanding[lease, default: .zero] -= call.hold.amount - charge
+        if !call.isAppended {
+            process.owe(charge - call.hold.amount, on: call.hold.lease, by: call.caller)
         }
         call.isSettled = true
         let twice = dice.chance(3)
@@ -200,66 +227,5 @@ extension World {
                 $0.settle(call.hold, charge: charge, now: $1, tenure: $2)
             }
         }
-    }
-
-    // MARK: The journal
-
-    func perform(_ write: JournalWrite, by process: Process) {
-        switch write {
-        case .enter(let id):
-            let succeeded = enter(calls[id], process)
-            schedule(.entered(id, succeeded: succeeded), on: process, within: .milliseconds(2))
-        case .settle(let id):
-            if mutation == .answersBeforeEnd { deliver(calls[id]) }
-            let succeeded = settle(calls[id], process)
-            schedule(.settled(id, succeeded: succeeded), on: process, within: .milliseconds(20))
-        case .mark:
-            if let shipment = process.shipment {
-                disks[process.disk].markShipped(shipment.entries)
-            }
-            schedule(.marked, on: process, within: .milliseconds(2))
-        }
-    }
-
-    private func enter(_ call: Call, _ process: Process) -> Bool {
-        if hosts[process.host].isDiskFull { return false }
-        do throws(JournalError) {
-            try disks[process.disk].enter(
-                call.draft(of: accounts[call.accountIndex]),
-                &process.index
-            )
-        } catch {
-            fail("call \(call.id): its draft is refused: \(error.code)")
-        }
-        call.isJournalled = true
-        return true
-    }
-
-    private func settle(_ call: Call, _ process: Process) -> Bool {
-        // The reserve is for those that run, but it may be used up as well.
-        if hosts[process.host].isDiskFull, dice.chance(30) { return false }
-        let charge = mutation == .chargesBeyondHold ? call.truth : call.charge
-        do throws(JournalError) {
-            try disks[process.disk].settle(
-                call.ending(
-                    of: accounts[call.accountIndex],
-                    at: wallClock(of: process),
-                    charge: charge
-                ),
-                &process.index
-            )
-        } catch {
-            fail("call \(call.id): its end is refused: \(error.code)")
-        }
-        call.isEnded = true
-        schedule(.ship, on: process, within: .milliseconds(5))
-        return true
-    }
-
-    func retryLate(_ process: Process) {
-        for id in process.late where settle(calls[id], process) {
-            process.late.removeAll { $0 == id }
-        }
-        agenda.add(.local(process.id, .retryLate), at: now + .milliseconds(500))
     }
 }

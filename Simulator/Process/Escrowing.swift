@@ -1,4 +1,5 @@
 import Ledger
+import LedgerModel
 import Schema
 
 /// What `EscrowShard` and `EscrowService` do around the books.
@@ -38,13 +39,24 @@ extension World {
         )
     }
 
-    /// Tells the other processes; a recall is a hint, which those that pause miss.
+    /// Tells the other processes; a recall is a hint, which some miss.
     private func recall(_ index: Int, askedBy asker: Process) {
         for case let id? in hosts.map(\.process) where id != asker.id {
             let other = processes[id]
             guard other.phase == .serving, other.pausedUntil <= now else { continue }
-            drive(other, index) { $0.recalled(now: $1, tenure: $2) }
+            if plan.losesMessages, !isHealed, dice.chance(20) { continue }
+            schedule(.recalled(accountIndex: index), on: other, within: .milliseconds(20))
         }
+    }
+
+    func recalled(_ process: Process, _ index: Int) {
+        guard process.phase == .serving else { return }
+        drive(process, index) { $0.recalled(now: $1, tenure: $2) }
+    }
+
+    /// Takes over the caps as they are now.
+    func learnLimits(_ process: Process) {
+        process.limits = accounts.map { database.accounts[$0]?.caps.limits ?? [:] }
     }
 
     func wake(

@@ -61,6 +61,10 @@ final class Process {
 
     /// What calls that the ledger has no event of may still take from each lease.
     var outstanding: [LeaseID: Pico] = [:]
+    /// The same of each day of a cap.
+    var capsOutstanding: [CapPlace: Pico] = [:]
+    /// The caps of each account, as the directory last said they were.
+    var limits: [[CapScope: SpendLimits]] = []
     var runningCount = 0
     /// Its clients may have waited for it, not for the database.
     var wasPaused = false
@@ -76,6 +80,15 @@ final class Process {
     }
 
     var isServing: Bool { phase == .serving && tenure?.phase == .serving }
+
+    /// Counts what a call may still take from a lease, or with less than zero what it no longer may.
+    func owe(_ amount: Pico, on lease: LeaseID?, by caller: Caller) {
+        guard let lease else { return }
+        outstanding[lease, default: .zero] += amount
+        for day in caller.days {
+            capsOutstanding[CapPlace(lease: lease, day: day), default: .zero] += amount
+        }
+    }
 
     /// What the process's own clock shows.
     func clock(_ now: Moment) -> ContinuousClock.Instant {
@@ -95,6 +108,7 @@ struct Wait {
     let want: Pico
     let least: Pico
     let truth: Pico
+    let caller: Caller
     let deadline: ContinuousClock.Instant
     let deadlineMoment: Moment
     /// Nothing may refuse it.
@@ -103,6 +117,8 @@ struct Wait {
     let isFirst: Bool
     /// The least that the account could cover at any moment since it came.
     var coverableMin: Pico
+    /// The least that its caps could cover.
+    var capCoverableMin: Pico
     /// The least that was neither spent nor held by anybody at any moment since it came.
     var freeMin: Pico
     var wasSuspended: Bool

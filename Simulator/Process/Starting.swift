@@ -20,6 +20,7 @@ extension World {
         )
         processes.append(process)
         hosts[host].process = process.id
+        learnLimits(process)
         note("host \(host): process \(process.id) starts, \(disks[disk].unshippedCount) unshipped")
         // The shipper needs no identity: what was settled is shipped whoever owns the leases.
         schedule(.ship, on: process, within: .milliseconds(50))

@@ -1,4 +1,5 @@
 import Ledger
+import LedgerModel
 import Schema
 
 /// One call, as its client and its upstream know it: the truth that the ledger is held against.
@@ -8,7 +9,7 @@ final class Call {
     let event: EventID
     let process: ProcessID
     let disk: DiskID
-    let admittedAt: Instant
+    let caller: Caller
     /// What it really costs.
     let truth: Pico
     var hold: EscrowHold
@@ -34,7 +35,7 @@ final class Call {
         event: EventID,
         process: ProcessID,
         disk: DiskID,
-        admittedAt: Instant,
+        caller: Caller,
         truth: Pico,
         hold: EscrowHold
     ) {
@@ -43,13 +44,38 @@ final class Call {
         self.event = event
         self.process = process
         self.disk = disk
-        self.admittedAt = admittedAt
+        self.caller = caller
         self.truth = truth
         self.hold = hold
     }
 
     /// What the customer pays: the truth, but never more than the hold.
     var charge: Pico { min(truth, hold.amount) }
+
+    var admittedAt: Instant { caller.admittedAt }
+}
+
+/// Who calls, when, and under which caps.
+struct Caller {
+    static let keys = (0..<3).map { KeyID(high: 1, low: $0) }
+    static let project = ProjectID(high: 1, low: 1)
+
+    let key: KeyID
+    let project: ProjectID
+    let admittedAt: Instant
+    var caps: [SpendCap] = []
+
+    /// The days of the caps that its hold is taken from.
+    var days: [CapDay] {
+        let startsAt = ModelCaps.Day(covering: admittedAt).startsAt
+        return caps.map { CapDay(scope: $0.scope, startsAt: startsAt) }
+    }
+}
+
+/// What a lease has set aside of a cap.
+struct CapPlace: Hashable {
+    let lease: LeaseID
+    let day: CapDay
 }
 
 typealias DiskID = Int
@@ -81,8 +107,8 @@ extension Call {
         Usage(
             request: RequestID(high: event.high, low: event.low),
             lease: hold.lease,
-            key: KeyID(high: 1, low: 1),
-            project: ProjectID(high: 1, low: 1),
+            key: caller.key,
+            project: caller.project,
             admittedAt: admittedAt,
             model: "model",
             upstream: "upstream",

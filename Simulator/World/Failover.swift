@@ -14,14 +14,17 @@ extension World {
         // A suspension whose end was lost is ended again by whoever ended it.
         if isHealed { for account in accounts { database.setSuspended(false, account) } }
         // What the ledger has is read anew, from the beginning.
-        for process in processes { process.outstanding.removeAll() }
+        for process in processes {
+            process.outstanding.removeAll()
+            process.capsOutstanding.removeAll()
+            schedule(.learnLimits, on: process, within: .seconds(1))
+        }
         for call in calls {
             // Of an overtaken process only a person can offer them again.
             if call.isAppended, copiedDisks.contains(call.disk) { call.isForgiven = true }
             call.isAppended = false
-            guard let lease = call.hold.lease else { continue }
-            processes[call.process].outstanding[lease, default: .zero] +=
-                call.isSettled ? call.charge : call.hold.amount
+            let due = call.isSettled ? call.charge : call.hold.amount
+            processes[call.process].owe(due, on: call.hold.lease, by: call.caller)
         }
         for index in accounts.indices { streams[index] = StreamWatch() }
     }

@@ -119,56 +119,23 @@ extension World {
             guard all > .zero, head.overdrawn == .zero else { continue }
             for host in hosts.indices {
                 guard let id = hosts[host].process, processes[id].isServing else { continue }
-                arrive(processes[id], index, want: all, least: all, truth: .zero, mustHold: true)
+                arrive(
+                    processes[id],
+                    index,
+                    want: all,
+                    least: all,
+                    truth: .zero,
+                    caller: Caller(
+                        key: KeyID(high: 9, low: 9),
+                        project: ProjectID(high: 9, low: 9),
+                        admittedAt: wallClock(of: processes[id])
+                    ),
+                    mustHold: true
+                )
                 moment += .seconds(12)
                 break
             }
         }
         agenda.add(.end, at: moment + .seconds(12))
-    }
-}
-
-extension World {
-    func perform(_ move: CreditMove) {
-        disturbedAt = now
-        switch move {
-        case .grant(let index, let amount):
-            append(.creditGranted(grant(amount)), to: index)
-        case .adjust(let index, let amount):
-            let adjustment = CreditAdjusted(amount: Pico(amount), reason: "chargeback")
-            append(.creditAdjusted(adjustment), to: index)
-        case .limit(let index, let limit):
-            append(.creditLimitSet(CreditLimitSet(limit: Pico(limit))), to: index)
-        case .suspend(let index, let begins):
-            note("account \(index): \(begins ? "suspended" : "active again")")
-            database.setSuspended(begins, accounts[index])
-            guard begins else { return }
-            agenda.add(
-                .credit(.suspend(accountIndex: index, false)),
-                at: after(.seconds(3))
-            )
-        }
-    }
-
-    func grant(_ amount: Int128) -> CreditGranted {
-        CreditGranted(grant: makeID(), kind: .paid, amount: Pico(amount), reference: nil)
-    }
-
-    /// Appends what an operator's command appends.
-    func append(_ body: EventBody, to index: Int) {
-        note("account \(index): \(body)")
-        database.now = serverClock
-        let event = Event(
-            account: accounts[index],
-            id: makeID(),
-            occurredAt: database.now,
-            body: body
-        )
-        commands.insert(event.id)
-        do throws(LedgerError) {
-            _ = try database.append([event])
-        } catch {
-            fail("a command is refused: \(error)")
-        }
     }
 }

@@ -111,7 +111,7 @@ extension World {
         guard let error = reply.error else { return }
         switch error.code {
         case .corrupt: fail("\(message.words): \(error)")
-        case .outOfSequence, .invalid, .notFound:
+        case .outOfSequence, .invalid, .notFound, .refused:
             // Of a request that a later one has overtaken, nobody waits for the answer.
             if !message.isDouble, !isOvertaken(message) { fail("\(message.words): \(error)") }
         default: break

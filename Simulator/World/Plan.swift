@@ -1,4 +1,5 @@
 import Ledger
+import Schema
 
 /// What a seed has chosen to happen: how many of what, and which faults.
 struct Plan {
@@ -25,6 +26,17 @@ struct Plan {
     var grants: Int
     var forcedMoves: Int
     var suspensions: Int
+
+    // What may be spent, and for how long.
+    var caps: [(scope: CapScope, limits: SpendLimits)] = []
+    /// Limits that are raised or lowered.
+    var capMoves = 0
+    /// A cap may also be lifted altogether: its calls then take nothing from what is set aside of it,
+    /// and are charged to it all the same.
+    var liftsCaps = false
+    /// Grants that end while the simulation runs.
+    var endingGrants: Int
+    var voids: Int
 
     init(_ dice: inout Dice) {
         hostCount = dice.number(1...4)
@@ -57,7 +69,28 @@ struct Plan {
         grants = some(40, 3)
         forcedMoves = some(15, 2)
         suspensions = some(10, 1)
+        endingGrants = some(40, 4)
+        voids = endingGrants > 0 ? some(40, 3) : 0
+        guard dice.chance(50) else { return }
+        for scope in [CapScope.key(Caller.keys[0]), .key(Caller.keys[1]), .project(Caller.project)]
+        where dice.chance(60) {
+            let limits = Self.limits(&dice)
+            if limits != .none { caps.append((scope, limits)) }
+        }
+        capMoves = caps.isEmpty ? 0 : some(25, 3)
+        liftsCaps = capMoves > 0 && dice.chance(40)
     }
+
+    static func limits(_ dice: inout Dice) -> SpendLimits {
+        var limits = SpendLimits()
+        for period in CapPeriod.allCases where dice.chance(50) {
+            limits[period] = Pico(World.unit * Int128(dice.number(5...150)))
+        }
+        return limits
+    }
+
+    /// Whether no charge may lead beyond a cap.
+    var keepsCaps: Bool { !mayExceed && capMoves == 0 }
 
     /// Whether a charge may come that neither its lease nor the free balance has room for.
     var mayExceed: Bool {

@@ -71,6 +71,21 @@ extension World {
         for _ in 0..<plan.suspensions {
             agenda.add(.credit(.suspend(accountIndex: account(), true)), at: after(plan.activeTime))
         }
+        for _ in 0..<plan.endingGrants {
+            let move = CreditMove.grantEnding(
+                accountIndex: account(),
+                amount(),
+                lasting: dice.delay(upTo: .seconds(4))
+            )
+            agenda.add(.credit(move), at: after(plan.activeTime))
+        }
+        for _ in 0..<plan.voids {
+            agenda.add(.credit(.void(accountIndex: account())), at: after(plan.activeTime))
+        }
+        for _ in 0..<plan.capMoves {
+            agenda.add(.credit(.limitSpending(accountIndex: account())), at: after(plan.activeTime))
+        }
+        if plan.endingGrants > 0 { agenda.add(.credit(.settleDue), at: after(.seconds(1))) }
     }
 
     func perform(_ step: Step) {
@@ -112,6 +127,8 @@ extension World {
         case .reoffer: reoffer(process)
         case .lookDrained: lookDrained(process)
         case .reply(let message, let reply): take(reply, to: message, process)
+        case .recalled(let account): recalled(process, account)
+        case .learnLimits: learnLimits(process)
         }
     }
 }

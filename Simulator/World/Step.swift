@@ -24,6 +24,16 @@ enum Step {
     case deliver(Message)
 }
 
+extension Step {
+    /// Whether it may change anything in the database: processes reach it by messages alone.
+    var reachesDatabase: Bool {
+        switch self {
+        case .deliver, .credit, .fault, .heal: true
+        case .arrive, .cancel, .start, .stop, .probe, .end, .local: false
+        }
+    }
+}
+
 /// A step that a process takes by itself.
 enum LocalStep {
     case wake(accountIndex: Int, armedFor: ContinuousClock.Instant)
@@ -43,6 +53,9 @@ enum LocalStep {
     case reoffer
     case lookDrained
     case reply(Message, Reply)
+    case recalled(accountIndex: Int)
+    /// The directory says what the caps are.
+    case learnLimits
 }
 
 /// What the journal's thread does when it is its turn: from then on it is durable.
@@ -109,4 +122,9 @@ enum CreditMove {
     case adjust(accountIndex: Int, Int128)
     case limit(accountIndex: Int, Int128)
     case suspend(accountIndex: Int, Bool)
+    case grantEnding(accountIndex: Int, Int128, lasting: Moment)
+    case void(accountIndex: Int)
+    /// What any instance does of what grants are due.
+    case settleDue
+    case limitSpending(accountIndex: Int)
 }

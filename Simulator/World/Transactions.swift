@@ -33,6 +33,8 @@ extension World {
     }
 
     func acquire(_ request: AcquireRequest) -> Result<AcquireReply, LedgerError> {
+        let hidden = hideOtherCaps(of: request)
+        defer { database.tamperCaps(request.account) { $0.leases.merge(hidden) { $1 } } }
         let escrowed = database.accounts[request.account]?.head.escrowed ?? .zero
         if mutation == .grantsWhatIsEscrowed {
             database.tamper(request.account) { $0.escrowed -= escrowed }
@@ -54,7 +56,8 @@ extension World {
             AcquireReply(
                 granted: reply.granted,
                 head: head,
-                isLeaseClosed: reply.isLeaseClosed
+                isLeaseClosed: reply.isLeaseClosed,
+                caps: reply.caps
             )
         )
     }
@@ -71,12 +74,25 @@ extension World {
             lease: request.lease,
             opSequence: row.opSequence + 1,
             want: request.want,
-            least: request.least
+            least: request.least,
+            capped: request.capped
         )
+    }
+
+    /// Takes away what other leases have of caps, when a mutation says so, and returns it.
+    private func hideOtherCaps(of request: AcquireRequest) -> [LeaseID: [CapDay: ModelCaps.Lease]] {
+        guard mutation == .grantsLeasedCaps else { return [:] }
+        let leases = database.accounts[request.account]?.caps.leases ?? [:]
+        let others = leases.filter { $0.key != request.lease }
+        database.tamperCaps(request.account) { caps in
+            for lease in others.keys { caps.leases[lease] = nil }
+        }
+        return others
     }
 
     func append(_ shipment: Shipment) -> Result<[AppendOutcome], LedgerError> {
         let before = accounts.map { database.accounts[$0]?.head }
+        let caps = accounts.map { database.accounts[$0]?.caps ?? ModelCaps() }
         let batch = shipment.events.map { HashedEvent($0) }
         let result = attempt { database throws(LedgerError) in
             try database.append(batch, knowing: mutation == .appendsTwice ? [:] : nil)
@@ -88,6 +104,8 @@ extension World {
             switch mutation {
             case .skipsVersion: database.tamper(account) { $0.version += 1 }
             case .miscountsBalance: database.tamper(account) { $0.balance += Pico(1) }
+            case .forgetsSpending: database.tamperCaps(account) { $0.days = caps[index].days }
+            case .settlesBesideCaps: database.tamperCaps(account) { $0.leases = caps[index].leases }
             case .settlesBesideEscrow: database.tamper(account) { $0.escrowed = old.escrowed }
             default: break
             }

@@ -10,8 +10,9 @@ import Schema
 final class World {
     /// Moments of the product are distances from here, wherever that is.
     static let origin = ContinuousClock.now
-    /// What the walls' clocks show when a world begins: 2026-01-01.
-    static let wallOrigin: Int64 = 1_767_225_600_000_000
+    /// What the walls' clocks show when a world begins: three seconds before 2026, so that the days
+    /// and months of caps turn while calls run.
+    static let wallOrigin: Int64 = 1_767_225_597_000_000
     static let unit: Int128 = 1_000_000_000
     /// Far more than the busiest seed takes, so that a storm of messages is found as well.
     static let stepsMax = 100_000
@@ -78,18 +79,22 @@ final class World {
             let limit = Pico(Self.unit * Int128(dice.number(1...30)))
             append(.creditLimitSet(CreditLimitSet(limit: limit)), to: index)
         }
+        for (scope, limits) in plan.caps {
+            database.limit(scope, of: accounts[index], SpendLimitChanges(limits))
+        }
     }
 
     /// Runs until everything has come to rest, or until a rule is broken.
     func run() {
-        check()
+        checkDatabase()
         while failure == nil, let (moment, step) = agenda.next() {
             now = max(now, moment)
             if case .end = step { return checkEnd() }
             perform(step)
             statistics.steps += 1
             if statistics.steps > Self.stepsMax { fail("its steps never end") }
-            check()
+            if step.reachesDatabase { checkDatabase() }
+            checkProcesses()
         }
     }
 

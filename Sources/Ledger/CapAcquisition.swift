@@ -55,7 +55,7 @@ struct CapAcquisition {
 
 extension CapFigures {
     /// The figures after a lease has been given more.
-    func adding(_ granted: Pico) -> CapFigures {
+    package func adding(_ granted: Pico) -> CapFigures {
         CapFigures(
             scope: scope,
             dayStartsAt: dayStartsAt,
@@ -72,5 +72,5 @@ extension CapFigures {
         )
     }
 
-    var day: CapDay { CapDay(scope: scope, startsAt: dayStartsAt) }
+    package var day: CapDay { CapDay(scope: scope, startsAt: dayStartsAt) }
 }

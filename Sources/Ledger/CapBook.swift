@@ -76,6 +76,18 @@ struct CapBook: Sendable {
         return places
     }
 
+    /// What is free of each day, whatever the limits were when it was set aside.
+    var available: [CapDay: Pico] {
+        var available: [CapDay: Pico] = [:]
+        for (scope, leases) in leases {
+            for lease in leases {
+                let day = CapDay(scope: scope, startsAt: lease.startsAt)
+                available[day, default: .zero] += lease.available
+            }
+        }
+        return available
+    }
+
     /// The most that a hold could be raised by.
     func growth(_ places: [Place]) -> Pico {
         places.reduce(.balanceMax) { least, place in

@@ -5,16 +5,20 @@ import Schema
 ///
 /// A day that the holder counts on is restored as far as the cap still has it free, one that it does
 /// not count on is let go, and one of a cap that is gone has nothing.
-struct CapReclaim {
+package struct CapReclaim {
     /// What the lease has left now, in the order in which it was asked for.
-    private(set) var remainders: [CapRemainder] = []
+    package private(set) var remainders: [CapRemainder] = []
     /// By how much what is set aside changes.
-    private(set) var changes: [CapDay: Pico] = [:]
+    package private(set) var changes: [CapDay: Pico] = [:]
 
     /// - Parameters:
     ///   - known: what the database takes the lease to have left of each day.
     ///   - figures: the caps that were asked for, as they are with that.
-    init(_ wanted: [CapRemainder], known: [CapDay: Pico], figures: [CapInstant: CapFigures]) {
+    package init(
+        _ wanted: [CapRemainder],
+        known: [CapDay: Pico],
+        figures: [CapInstant: CapFigures]
+    ) {
         var given: [CapScope: Pico] = [:]
         for part in wanted {
             let (day, scope) = (part.day, part.day.scope)

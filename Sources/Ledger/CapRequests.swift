@@ -101,7 +101,7 @@ package struct CapShortage: Hashable, Sendable {
 }
 
 extension ReclaimRequest {
-    var capInstants: [CapInstant] {
+    package var capInstants: [CapInstant] {
         caps.map { CapInstant(scope: $0.day.scope, at: $0.day.startsAt) }
     }
 }
@@ -111,7 +111,7 @@ extension AcquireRequest {
     var isForCappedOnly: Bool { want == .zero && !capped.isEmpty }
 
     /// Every cap that it asks for, with the instant that decides its windows.
-    var capInstants: [CapInstant] {
+    package var capInstants: [CapInstant] {
         var seen: Set<CapInstant> = []
         return capped.flatMap { need in
             need.parts.map { CapInstant(scope: $0.scope, at: need.at) }

@@ -253,6 +253,9 @@ extension LeaseBook {
         lease.map { ($0.id, $0.granted, $0.settled, $0.available) }
     }
 
+    /// What the open lease has free of each day of a cap.
+    package var capsAvailable: [CapDay: Pico] { lease == nil ? [:] : caps.available }
+
     /// Charged here and not known to be in the account's stream.
     var unshipped: Pico {
         retired.values.reduce(lease?.unshipped ?? .zero) { $0 + $1.unshipped }

@@ -98,6 +98,7 @@ extension ModelDatabase {
         for placed in append.placed {
             let event = placed.hashed.event
             accounts[event.account]?.contents[event.id] = placed.hashed.contentHash
+            accounts[event.account]?.caps.count(event, took: -placed.effect.amount)
             accounts[event.account]?.stream.append(
                 RecordedEvent(
                     version: placed.version,

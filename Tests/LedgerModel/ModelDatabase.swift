@@ -34,6 +34,11 @@ package struct ModelDatabase: Sendable {
         package internal(set) var stream: [RecordedEvent] = []
         package internal(set) var leases: [LeaseID: Lease] = [:]
         package internal(set) var parked: [ParkedEvent] = []
+        package internal(set) var caps = ModelCaps()
+        /// Those that were granted by the command, which alone can end.
+        package internal(set) var grants: [GrantID: ModelGrant] = [:]
+        /// The fold of the stream, as far as it was needed.
+        package internal(set) var burnDown = GrantBurnDown()
         /// The content of the ids in the stream.
         var contents: [EventID: SHA256Digest] = [:]
     }
@@ -85,6 +90,13 @@ package struct ModelDatabase: Sendable {
         guard var head = accounts[account]?.head else { return }
         body(&head)
         accounts[account]?.head = head
+    }
+
+    /// The same of an account's caps.
+    package mutating func tamperCaps(_ account: AccountID, _ body: (inout ModelCaps) -> Void) {
+        guard var caps = accounts[account]?.caps else { return }
+        body(&caps)
+        accounts[account]?.caps = caps
     }
 
     package mutating func setSuspended(_ isSuspended: Bool, _ account: AccountID) {

@@ -57,6 +57,7 @@ extension ModelDatabase {
         let head = try lockHead(request.account)
         try requireCurrent(request.identity)
         let lease = try ownLease(request.lease, of: request.account, request.identity)
+        let figures = readCaps(request.capInstants, of: request.account)
         let operation = try LeaseOperation.reclaim(request, head: head, lease: lease)
         // A unique index says so, where an acquire would have asked.
         if lease == nil, hasOtherOpen(request.account, request.identity) {
@@ -66,7 +67,8 @@ extension ModelDatabase {
         return ReclaimReply(
             remaining: operation.result,
             head: operation.change?.head ?? head,
-            isLeaseClosed: operation.isLeaseClosed
+            isLeaseClosed: operation.isLeaseClosed,
+            caps: reclaimCaps(request, operation, figures)
         )
     }
 

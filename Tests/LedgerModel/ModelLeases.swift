@@ -13,12 +13,19 @@ extension ModelDatabase {
         }
         let lease = try ownLease(request.lease, of: request.account, request.identity)
         if lease == nil { try requireNoOtherOpen(request.account, request.identity) }
-        let operation = try LeaseOperation.acquire(request, head: head, lease: lease)
+        let figures = readCaps(request.capInstants, of: request.account)
+        let operation = try LeaseOperation.acquire(
+            request,
+            head: head,
+            lease: lease,
+            figures: figures
+        )
         try write(operation.change, of: request.account, request.lease, request.identity)
         return AcquireReply(
             granted: operation.result,
             head: operation.change?.head ?? head,
-            isLeaseClosed: operation.isLeaseClosed
+            isLeaseClosed: operation.isLeaseClosed,
+            caps: grantCaps(request, operation, figures)
         )
     }
 
@@ -30,7 +37,10 @@ extension ModelDatabase {
         try requireCurrent(request.identity)
         let lease = try ownLease(request.lease, of: request.account, request.identity)
         let operation = try LeaseOperation.giveBack(request, head: head, lease: lease)
+        var caps = accounts[request.account]?.caps ?? ModelCaps()
+        if operation.change != nil { try caps.giveBack(request) }
         try write(operation.change, of: request.account, request.lease, request.identity)
+        accounts[request.account]?.caps = caps
         return GiveBackReply(
             returned: operation.result,
             head: operation.change?.head ?? head,

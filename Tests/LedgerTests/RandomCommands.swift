@@ -8,9 +8,14 @@ import Testing
 
 /// Commands such as instances send, in an order that no instance would, and the model's answers.
 struct RandomCommands {
-    private var random: SeededGenerator
-    private var database: ModelDatabase
-    private var accounts: [AccountID] = []
+    var random: SeededGenerator
+    private(set) var database: ModelDatabase
+    private(set) var accounts: [AccountID] = []
+    /// The key and the project of each account, which may have caps.
+    private(set) var scopes: [AccountID: [CapScope]] = [:]
+    /// The clock of those who move credit.
+    var clock = Instant.sample
+    private var grants: [(account: AccountID, grant: GrantID)] = []
     /// Every identity that was ever granted, the latest of each instance last.
     private var identities: [InstanceIdentity] = []
     private var nonces: [Nonce] = []
@@ -26,8 +31,9 @@ struct RandomCommands {
         instances = (0..<3).map { _ in .make(at: .sample) }
     }
 
-    mutating func open(_ account: AccountID) {
+    mutating func open(_ account: AccountID, _ scopes: [CapScope]) {
         accounts.append(account)
+        self.scopes[account] = scopes
         database.create(account)
     }
 
@@ -46,6 +52,10 @@ struct RandomCommands {
             return .closeEarlierEpochs(identity)
         case 71..<74:
             return .suspend(accounts[number(0...1)], chance(30))
+        case 74..<78: return limit()
+        case 78..<80: return grant()
+        case 80..<81: return void()
+        case 81..<84: return .settleDue(advanceClock())
         default: return append()
         }
     }
@@ -85,17 +95,45 @@ struct RandomCommands {
             case .suspend(let account, let isSuspended):
                 database.setSuspended(isSuspended, account)
                 return .done
+            case .limit(let account, let scope, let changes):
+                database.limit(scope, of: account, changes)
+                return .done
+            case .grant(let account, let grant, let event, let now):
+                grants.append((account, grant.grant))
+                try database.grant(grant, to: account, event: event, at: now)
+                return .done
+            case .void(let account, let grant, let now):
+                _ = try database.void(grant, of: account, at: now) { .make(at: now) }
+                return .done
+            case .settleDue(let now):
+                return .settled(try settleDue(at: now))
             }
         } catch {
             return .refused(error.code)
         }
     }
 
-    private mutating func number(_ bounds: ClosedRange<Int>) -> Int {
+    mutating func number(_ bounds: ClosedRange<Int>) -> Int {
         Int.random(in: bounds, using: &random)
     }
 
-    private mutating func chance(_ percent: Int) -> Bool { number(0...99) < percent }
+    mutating func chance(_ percent: Int) -> Bool { number(0...99) < percent }
+
+    /// `DueCredit.settle`, which counts the accounts that it changes.
+    private mutating func settleDue(at now: Instant) throws(LedgerError) -> Int {
+        var count = 0
+        for account in accounts {
+            let done = try database.settleDue(account, at: now) { .make(at: now) }
+            if done.hasChanged { count += 1 }
+        }
+        return count
+    }
+
+    private mutating func void() -> LedgerCommand {
+        let now = advanceClock()
+        guard let known = grants.randomElement(using: &random) else { return .settleDue(now) }
+        return .void(known.account, chance(95) ? known.grant : .make(at: now), now)
+    }
 
     private mutating func register() -> LedgerCommand {
         let fresh =
@@ -132,7 +170,8 @@ struct RandomCommands {
                 account: known.account,
                 lease: chance(85) ? known.lease : .make(at: .sample),
                 opSequence: sequence(of: known.lease, known.account) + Int64(number(0...2)),
-                remaining: Pico(Int128(number(chance(3) ? -2...0 : 0...80)))
+                remaining: Pico(Int128(number(chance(3) ? -2...0 : 0...80))),
+                caps: remainders(of: known.lease, known.account)
             )
         )
     }
@@ -147,15 +186,18 @@ struct RandomCommands {
         let lease = chance(8) ? leases.randomElement(using: &random)?.lease : known?.lease
         let chosen = lease ?? .make(at: .sample)
         if known?.lease != chosen { leases.append((identity, account, chosen)) }
-        let least = number(0...30)
+        let capped = chance(50) ? needs(of: account) : []
+        let least = capped.isEmpty || chance(50) ? number(0...30) : 0
+        let more = number(chance(3) ? -2...0 : 0...60)
         return .acquire(
             AcquireRequest(
                 identity: identity,
                 account: account,
                 lease: chosen,
                 opSequence: sequence(of: chosen, account),
-                want: Pico(Int128(least + number(chance(3) ? -2...0 : 0...60))),
-                least: Pico(Int128(least))
+                want: Pico(Int128(least == 0 && !capped.isEmpty ? 0 : least + more)),
+                least: Pico(Int128(least)),
+                capped: capped
             )
         )
     }
@@ -170,7 +212,8 @@ struct RandomCommands {
                 lease: chance(90) ? known.lease : .make(at: .sample),
                 opSequence: sequence(of: known.lease, known.account),
                 amount: Pico(Int128(number(chance(5) ? -3...300 : 0...25))),
-                closes: chance(25)
+                closes: chance(25),
+                caps: returns(of: known.lease, known.account)
             )
         )
     }
@@ -206,17 +249,24 @@ struct RandomCommands {
             let named = leases.filter { $0.account == account }.suffix(6)
             let hold = number(0...40)
             let charge = number(0...(chance(5) ? hold + 5 : hold))
+            let scopes = chance(90) ? scopes[account] ?? [] : []
+            let admittedAt = admission()
             return .usage(
                 charge: Pico(Int128(charge)),
                 hold: Pico(Int128(hold)),
                 lease: chance(90) ? named.randomElement(using: &random)?.lease : nil,
                 of: account,
-                at: chance(3) ? Instant.sample.adding(seconds: 90_000) : .sample
+                at: chance(3) ? Instant.sample.adding(seconds: 90_000) : .sample,
+                change: { usage in
+                    for case .key(let key) in scopes { usage.key = key }
+                    for case .project(let project) in scopes { usage.project = project }
+                    usage.admittedAt = admittedAt
+                }
             )
         }
     }
 
-    private mutating func amount(_ bounds: ClosedRange<Int>) -> Pico {
+    mutating func amount(_ bounds: ClosedRange<Int>) -> Pico {
         Pico(Int128(number(bounds)))
     }
 
@@ -231,75 +281,5 @@ struct RandomCommands {
             occurredAt: event.occurredAt.adding(seconds: 1),
             body: event.body
         )
-    }
-}
-
-extension RandomCommands {
-    /// Compares all that both sides keep: heads, streams, leases, parked events, instances.
-    func compare(with ledger: LedgerFixture) async throws {
-        for account in accounts {
-            let model = try #require(database.accounts[account])
-            #expect(try await ledger.head(of: account) == model.head)
-            let stream = try await ledger.events.events(of: account, limit: 10_000)
-            #expect(stream.map(\.event) == model.stream.map(\.event))
-            #expect(stream.map(\.version) == model.stream.map(\.version))
-            #expect(stream.map(\.amount) == model.stream.map(\.amount))
-            #expect(stream.map(\.excess) == model.stream.map(\.excess))
-            let leases = try await ledger.leases(of: account)
-            #expect(leases == model.leases.mapValues { LeaseImage($0) })
-            let parked = try await ledger.count(
-                "SELECT count(*) FROM parked_events WHERE account_id = \(account)"
-            )
-            #expect(parked == Int64(model.parked.count))
-        }
-        for (instance, row) in database.instances {
-            let epoch = try await ledger.count(
-                "SELECT epoch FROM instances WHERE instance_id = \(instance)"
-            )
-            #expect(epoch == row.epoch)
-        }
-    }
-}
-
-/// A lease as either side keeps it.
-struct LeaseImage: Hashable, Sendable {
-    let instance: InstanceID
-    let epoch: Int64
-    let row: LeaseRow
-}
-
-extension LeaseImage {
-    init(_ lease: ModelDatabase.Lease) {
-        self.init(instance: lease.instance, epoch: lease.epoch, row: lease.row)
-    }
-}
-
-extension LedgerFixture {
-    fileprivate func leases(of account: AccountID) async throws -> [LeaseID: LeaseImage] {
-        try await service.read { session in
-            let rows = try session.execute(
-                """
-                SELECT lease_id, instance_id, epoch, granted, settled, state = 'open' AS is_open,
-                    op_seq, op_kind, op_result
-                FROM leases WHERE account_id = \(account)
-                """
-            )
-            var leases: [LeaseID: LeaseImage] = [:]
-            for row in rows {
-                leases[try row.get("lease_id")] = LeaseImage(
-                    instance: try row.get("instance_id"),
-                    epoch: try row.get("epoch"),
-                    row: LeaseRow(
-                        granted: try row.get("granted"),
-                        settled: try row.get("settled"),
-                        isOpen: try row.get("is_open"),
-                        opSequence: try row.get("op_seq"),
-                        opKind: try row.get("op_kind"),
-                        opResult: try row.get("op_result")
-                    )
-                )
-            }
-            return leases
-        }
     }
 }
