@@ -84,7 +84,9 @@ struct DocumentVerificationTests {
         }
     }
 
-    @Test func `receipts are made again, and a reference that was changed is named`() async throws {
+    @Test func `receipts are made again of events, whatever the row of the grant says`()
+        async throws
+    {
         try await Self.run { stage in
             try await stage.grant("7.005")
             _ = try await stage.invoices.issueReceipts("acme", at: stage.now)
@@ -92,10 +94,7 @@ struct DocumentVerificationTests {
             #expect(try await Self.places(stage) == [])
             try await stage.tamper("grants", sql: "UPDATE grants SET reference = grant_id::text")
             #expect(
-                try await Self.places(stage) == [
-                    "INV-2025-00001 credits_applied[0].reference",
-                    "INV-R-2025-00001 payment.reference",
-                ]
+                try await Self.places(stage) == ["INV-2025-00001 credits_applied[0].reference"]
             )
             try await stage.tamper("grants", sql: "UPDATE grants SET reference = NULL")
         }

@@ -89,4 +89,33 @@ import Testing
             #expect(error?.code == .refused)
         }
     }
+
+    @Test func `receipts are made again to the byte of the events that granted`() async throws {
+        try await MonthStage.run(at: "2025-06-10T23:30:00Z") { stage in
+            _ = try await stage.account(zone: "Europe/Berlin")
+            _ = try await stage.parties.setTax(Self.vat, of: "acme", at: stage.now)
+            try await stage.grant("20")
+            var later = Credits.Grant(account: "acme", amount: try #require(Pico("0.015")))
+            later.startsAt = Instant("2025-06-20T00:00:00Z")
+            later.reference = "bank-7"
+            _ = try await Credits(stage.database).grant(later, at: stage.now)
+            _ = try await Sealer(stage.database).sweep()
+            try await stage.advance(to: "2025-06-21T00:00:00Z")
+            _ = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            // Later details and taxes are those of later documents.
+            let free = TaxRule(category: .exempt, rate: 0, reason: "moved")
+            _ = try await stage.parties.setTax(free, of: "acme", at: stage.now)
+            let numbers = try await stage.invoices.numbers()
+            #expect(numbers == ["INV-R-2025-00001", "INV-R-2025-00002"])
+            for number in numbers {
+                #expect(try await stage.invoices.verify(number).isOK)
+            }
+            try await stage.tamper(
+                "documents",
+                sql: "UPDATE documents SET tax = tax - 1 WHERE number = 'INV-R-2025-00001'"
+            )
+            let verdict = try await stage.invoices.verify(numbers[0])
+            #expect(verdict.differences.map(\.place) == ["documents.tax"])
+        }
+    }
 }

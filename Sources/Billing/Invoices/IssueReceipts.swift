@@ -72,12 +72,7 @@ extension Invoices {
             try session.execute(
                 """
                 SELECT slug FROM accounts
-                WHERE EXISTS (SELECT FROM billing_profiles AS profiles
-                        WHERE profiles.account_id = accounts.account_id)
-                    AND EXISTS (SELECT FROM grants
-                        WHERE grants.account_id = accounts.account_id
-                            AND \(PaidGrant.isWithoutReceipt))
-                ORDER BY slug
+                WHERE \(PaidGrant.accountLacksReceipt) ORDER BY slug
                 """
             ).map { try $0.get("slug", as: String.self) }
         }

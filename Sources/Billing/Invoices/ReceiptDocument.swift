@@ -22,6 +22,14 @@ struct PaidGrant: Hashable, Sendable {
             WHERE documents.account_id = grants.account_id AND documents.grant_id = grants.grant_id)
         """
 
+    /// Accounts that receipts can be issued to and are missing for, as a condition on `accounts`.
+    static let accountLacksReceipt: SQL = """
+        EXISTS (SELECT FROM billing_profiles AS profiles
+            WHERE profiles.account_id = accounts.account_id)
+        AND EXISTS (SELECT FROM grants
+            WHERE grants.account_id = accounts.account_id AND \(isWithoutReceipt))
+        """
+
     /// An account's oldest grants without a receipt.
     static func withoutReceipt(
         of account: AccountSummary,
@@ -36,22 +44,10 @@ struct PaidGrant: Hashable, Sendable {
             """
         ).map { try PaidGrant($0, account, session) }
     }
+}
 
-    /// A grant that has a receipt, whatever has become of it since; nil where it was never posted.
-    static func read(
-        _ id: GrantID,
-        of account: AccountSummary,
-        _ session: Session
-    ) throws -> PaidGrant? {
-        try session.execute(
-            """
-            SELECT grant_id, amount, posted_at, reference FROM grants
-            WHERE account_id = \(account.id) AND grant_id = \(id) AND posted_at IS NOT NULL
-            """
-        ).first.map { try PaidGrant($0, account, session) }
-    }
-
-    private init(_ row: Row, _ account: AccountSummary, _ session: Session) throws {
+extension PaidGrant {
+    fileprivate init(_ row: Row, _ account: AccountSummary, _ session: Session) throws {
         id = try row.get("grant_id")
         amount = try row.get("amount")
         postedAt = try row.get("posted_at")

@@ -31,22 +31,7 @@ struct VerifyDocument {
         switch record.kind {
         case .invoice, .statement: return try RemakeMonth(session, prices).run(record)
         case .creditNote: return try RemakeCreditNote(session).run(record)
-        case .receipt: return try remakeReceipt(record)
+        case .receipt: return try RemakeReceipt(session).run(record)
         }
-    }
-
-    /// Of the grant, which `ledger verify` compares with the event that posted it.
-    private func remakeReceipt(_ record: DocumentRecord) throws -> Remade {
-        guard let id = record.grant,
-            let grant = try PaidGrant.read(id, of: record.account, session)
-        else { throw LedgerError(.corrupt, "the grant of \(record.number) is gone") }
-        let draft = try InvoiceDocument(
-            receiptOf: grant,
-            to: record.account,
-            issuer: record.issuer.party,
-            customer: record.profile.party,
-            tax: record.taxRule
-        )
-        return Remade(document: try record.finalize(draft, session), differences: [])
     }
 }
