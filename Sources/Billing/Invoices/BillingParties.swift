@@ -14,16 +14,20 @@ package struct BillingParties: Sendable {
     }
 
     /// Records an issuer's name, address and series; the same again changes nothing.
+    ///
+    /// - Throws: `.conflict` when another issuer numbers documents in that series.
     package func setIssuer(
         _ issuer: Issuer,
         at now: Instant
     ) async throws(LedgerError) -> Issuer {
         let party = try Self.text(issuer.party)
         return try await database.ledgerCommand { session in
+            try Issuer.lock(session)
             let present = try Issuer.read(issuer.slug, session)
             if let present, present.party == issuer.party, present.series == issuer.series {
                 return present
             }
+            try issuer.requireOwnSeries(session)
             var added = issuer
             added.revision = (present?.revision ?? 0) + 1
             _ = try session.execute(

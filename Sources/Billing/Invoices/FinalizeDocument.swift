@@ -85,14 +85,3 @@ extension InvoiceDocument {
         dueDate = day.adding(days: Int64(customer.paymentTermsDays ?? 0))
     }
 }
-
-extension Issuer {
-    /// What the numbers of a kind of document begin with; each has a run of its own.
-    func series(of kind: DocumentKind) -> String {
-        switch kind {
-        case .invoice, .statement: series
-        case .creditNote: "\(series)-CN"
-        case .receipt: "\(series)-R"
-        }
-    }
-}
