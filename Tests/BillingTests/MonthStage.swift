@@ -79,7 +79,36 @@ struct MonthStage {
         tokens: Int64 = 0,
         price: Int64 = 1
     ) async throws {
-        let instant = date.flatMap { Instant($0) } ?? now
+        let event = usage(
+            amount,
+            account,
+            at: date.flatMap { Instant($0) } ?? now,
+            tokens: tokens,
+            price: price
+        )
+        let outcome = try await EventStore(database).append([event])[0]
+        guard case .appended(_, let taken, _) = outcome, taken == -amount else {
+            Issue.record("the charge found no cover: \(outcome)")
+            return
+        }
+    }
+
+    /// So many calls now that cost the same.
+    func charge(_ amount: Pico, _ account: AccountID, times count: Int64) async throws {
+        let events = (0..<count).map { _ in usage(amount, account, at: now) }
+        for start in stride(from: 0, to: events.count, by: 200) {
+            let batch = events[start..<min(start + 200, events.count)]
+            _ = try await EventStore(database).append(Array(batch))
+        }
+    }
+
+    private func usage(
+        _ amount: Pico,
+        _ account: AccountID,
+        at instant: Instant,
+        tokens: Int64 = 0,
+        price: Int64 = 1
+    ) -> Event {
         var usage = Usage(
             request: .make(at: instant),
             lease: nil,
@@ -99,17 +128,12 @@ struct MonthStage {
         usage.status = 200
         usage.outcome = .completed
         usage.source = .upstreamFinal
-        let event = Event(
+        return Event(
             account: account,
             id: .make(at: instant),
             occurredAt: instant,
             body: .usage(usage)
         )
-        let outcome = try await EventStore(database).append([event])[0]
-        guard case .appended(_, let taken, _) = outcome, taken == -amount else {
-            Issue.record("the charge found no cover: \(outcome)")
-            return
-        }
     }
 
     mutating func advance(to date: String) async throws {

@@ -31,6 +31,7 @@ import Testing
               },
               policy: { shortCredit: "refuse", minimumOutputTokens: 8 },
               limits: { bodyBytesMax: 4096, callDeadlineSeconds: 5 },
+              billing: { closeAfterHours: 72, receipts: true },
             }
             """,
             environment: ["KEY": "hush"]
@@ -47,6 +48,7 @@ import Testing
         #expect(file.gateway.policy.shortCredit == .refuse)
         #expect(file.gateway.limits.bodyBytesMax == 4096)
         #expect(file.gateway.limits.callDeadline == .seconds(5))
+        #expect(file.billing.closeAfterHours == 72 && file.billing.issuesReceipts)
     }
 
     @Test func `routes, keys and circuits are read`() throws {
@@ -113,6 +115,9 @@ import Testing
         ("{models: {'a*b': {routes: []}}}", "models.a*b"),
         ("{limits: {bodyBytesMax: -1}}", "limits.bodyBytesMax"),
         ("{limits: {bodyBytesMax: 1.5}}", "limits.bodyBytesMax"),
+        ("{billing: {closeAfterHours: 0}}", "billing.closeAfterHours"),
+        ("{billing: {closeAfter: 5}}", "billing.closeAfter"),
+        ("{billing: {receipts: 1}}", "billing.receipts"),
         ("{policy: {shortCredit: 'beg'}}", "policy.shortCredit"),
         ("{policy: {interrupted: 'guessed'}}", "policy.interrupted"),
     ])

@@ -20,6 +20,8 @@ import Testing
         (#"listen: "127.0.0.1:1""#, "listen"), (#"adminListen: "127.0.0.1:1""#, "adminListen"),
         ("ledger: { sealMilliseconds: 20 }", "ledger.sealMilliseconds"),
         (#"ledger: { standby: "synchronous" }"#, "ledger.standby"),
+        ("billing: { closeAfterHours: 72 }", "billing.closeAfterHours"),
+        ("billing: { receipts: true }", "billing.receipts"),
         ("limits: { bodyBytesMax: 4096 }", "limits.bodyBytesMax"),
         ("limits: { callDeadlineSeconds: 5 }", "limits.callDeadlineSeconds"),
         ("limits: { connectionsMax: 5 }", "limits.connectionsMax"),

@@ -15,10 +15,17 @@ package struct PeriodCatchUp: Sendable {
         self.pageSize = pageSize
     }
 
+    /// A task that is cancelled stops behind a page, whose checkpoint stays.
+    ///
     /// - Parameter now: the instant that months are reckoned to.
     package func run(_ slug: String, at now: Instant) async throws(LedgerError) {
         var isDone = false
-        while !isDone { isDone = try await step(slug, at: now) }
+        while !isDone {
+            guard !Task.isCancelled else {
+                throw LedgerError(.unavailable, "cancelled before a page was read")
+            }
+            isDone = try await step(slug, at: now)
+        }
     }
 
     /// Moves on by a page; true when that reached the head as it was.

@@ -5,7 +5,7 @@ import Schema
 /// Reads the open months of an account: a checkpoint, and the events behind it.
 package struct PeriodStore {
     /// Events behind a checkpoint that make a new one worth its writing.
-    private static let eventsPerCheckpoint: Int64 = 1_000
+    package static let eventsPerCheckpoint: Int64 = 1_000
 
     private let session: Session
     /// How many events are read at a time.

@@ -1,3 +1,4 @@
+import Billing
 import Ingress
 import Schema
 
@@ -14,6 +15,16 @@ enum CheckConfigurationCommand {
         )
     ]
 
+    /// What documents a Farebox with these settings finalizes by itself, for they are for good.
+    private static func billing(_ settings: BillingSchedule.Settings) -> String {
+        var text = ""
+        if let hours = settings.closeAfterHours {
+            text += " It closes months \(hours) hours after their end."
+        }
+        if settings.issuesReceipts { text += " It issues receipts of paid grants." }
+        return text
+    }
+
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
         guard let path = invocation["--config"] ?? Settings.current.configurationPath else {
             throw UsageError("set FAREBOX_CONFIG or give --config FILE")
@@ -26,7 +37,8 @@ enum CheckConfigurationCommand {
             let gateway = file.gateway
             let (upstreams, models) = (gateway.upstreams.count, gateway.models.models.count)
             return CommandResult(
-                text: "\(path) is fine: \(upstreams) upstreams, \(models) models.",
+                text: "\(path) is fine: \(upstreams) upstreams, \(models) models."
+                    + billing(file.billing),
                 json: .object([("ok", .flag(true)), ("faults", .array([]))])
             )
         } catch {

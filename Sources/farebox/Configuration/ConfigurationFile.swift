@@ -14,6 +14,8 @@ struct ConfigurationFile {
     var sealInterval = Duration.seconds(1)
     /// Whether a standby that is promoted may lack commits.
     var standby = EscrowSettings.Standby.asynchronous
+    /// What billing does by the clock.
+    var billing = BillingSchedule.Settings()
     var gateway: GatewayConfiguration
 
     /// Everything that is wrong with a file, each with its path.
@@ -56,7 +58,7 @@ struct ConfigurationFile {
             at: "",
             known: [
                 "listen", "adminListen", "upstreams", "models", "prices", "policy", "limits",
-                "ledger", "trustedProxies",
+                "ledger", "billing", "trustedProxies",
             ]
         )
         listen = reader.text(root["listen"], at: "listen")
@@ -79,6 +81,7 @@ struct ConfigurationFile {
             in: 10...86_400_000
         )
         if let sealMilliseconds { sealInterval = .milliseconds(sealMilliseconds) }
+        billing = Self.billing(root["billing"], reader)
         let upstreams = UpstreamSection(reader, environment).read(root["upstreams"])
         gateway = GatewayConfiguration(
             upstreams: upstreams,
@@ -87,6 +90,23 @@ struct ConfigurationFile {
             limits: Self.limits(root["limits"], reader)
         )
         gateway.trustedProxies = Self.ranges(root["trustedProxies"], at: "trustedProxies", reader)
+    }
+
+    private static func billing(
+        _ tree: JSONTree?,
+        _ reader: ConfigurationReader
+    ) -> BillingSchedule.Settings {
+        let known: Set = ["closeAfterHours", "receipts"]
+        let fields = reader.object(tree, at: "billing", known: known)
+        var settings = BillingSchedule.Settings()
+        settings.closeAfterHours = reader.integer(
+            fields["closeAfterHours"],
+            at: "billing.closeAfterHours",
+            in: 1...1_440
+        )
+        settings.issuesReceipts =
+            reader.flag(fields["receipts"], at: "billing.receipts") ?? settings.issuesReceipts
+        return settings
     }
 
     private static func ranges(

@@ -18,6 +18,7 @@ struct AdminFace: Sendable {
     let sealing: SealRunner
     let loops: [EventLoop]
     let projections: ProjectionsRunner
+    let billing: BillingRunner
     let board: UpstreamBoard
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
@@ -32,7 +33,9 @@ struct AdminFace: Sendable {
                 let text = UpstreamShape.node(board.statuses()).line + "\n"
                 return answer(exchange, 200, "application/json", text)
             }
-            let text = metrics.text(gauges: gauges) + board.metrics + projections.metrics
+            let text =
+                metrics.text(gauges: gauges) + board.metrics + projections.metrics
+                + billing.metrics
             answer(exchange, 200, "text/plain; version=0.0.4", text)
         default: await console.handle(request, exchange)
         }

@@ -137,6 +137,12 @@ struct Instance: Sendable {
             interval: options.configuration.sealInterval,
             log: log
         )
+        let billing = try BillingRunner(
+            options.databaseURL,
+            options.configuration.billing,
+            log: log,
+            now: now
+        )
         let consoleRunner = try ConsoleRunner(options)
         let adminFace = AdminFace(
             console: consoleRunner.console,
@@ -149,6 +155,7 @@ struct Instance: Sendable {
             sealing: sealing,
             loops: loops.members.map(\.loop),
             projections: projections,
+            billing: billing,
             board: board
         )
         admin = HTTPServer(
@@ -194,6 +201,7 @@ struct Instance: Sendable {
                     log: log,
                     now: now
                 ),
+                billing,
                 keyedCalls,
                 admin,
             ] + servers

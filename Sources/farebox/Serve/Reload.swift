@@ -1,3 +1,4 @@
+import Billing
 import Ingress
 
 /// Puts another configuration in force while calls run.
@@ -50,6 +51,8 @@ extension ConfigurationFile {
         return FixedSettings(values: [
             ("listen", listen ?? ""), ("adminListen", adminListen ?? ""),
             ("ledger.sealMilliseconds", "\(sealInterval)"), ("ledger.standby", "\(standby)"),
+            ("billing.closeAfterHours", billing.closeAfterHours.map { "\($0)" } ?? ""),
+            ("billing.receipts", "\(billing.issuesReceipts)"),
             ("limits.bodyBytesMax", "\(limits.bodyBytesMax)"),
             ("limits.callDeadlineSeconds", "\(limits.callDeadline)"),
             ("limits.connectionsMax", "\(limits.connectionsMax)"),
