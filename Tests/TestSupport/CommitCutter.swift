@@ -1,17 +1,41 @@
 import Foundation
 import Synchronization
 
-/// A TCP proxy in front of the server that ends the connection at each of the first commits: by
-/// turns when COMMIT arrives, and when the server has answered it.
-final class CommitCutter: Sendable {
-    let port: Int
+/// A TCP proxy in front of the server that ends a connection where the test says: whatever a client
+/// does not survive, it leaves as it would have when its process died there.
+package final class CommitCutter: Sendable {
+    package let port: Int
     private let listener: Int32
     private let target: Int
-    private let cutsLeft: Atomic<Int>
+    private let plan: Mutex<Plan>
 
-    init(target: Int, cuts: Int) throws {
+    private enum Plan {
+        case nothing
+        /// At each of the next commits: by turns when COMMIT arrives, and when it was answered.
+        case commits(left: Int)
+        /// At the client's so many-th message, before or after the server has it, and for good.
+        case message(left: Int, isAnswered: Bool)
+        /// Nobody gets through any more.
+        case dead
+    }
+
+    private enum Verdict {
+        case pass
+        case cut
+        /// The message gets through, its answer does not.
+        case cutAnswer
+    }
+
+    /// Cuts at the first commits.
+    package convenience init(target: Int, cuts: Int) throws {
+        try self.init(target: target)
+        plan.withLock { $0 = .commits(left: cuts) }
+    }
+
+    /// Cuts nothing yet.
+    package init(target: Int) throws {
         self.target = target
-        cutsLeft = Atomic(cuts)
+        plan = Mutex(.nothing)
         listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = Self.loopback(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -31,11 +55,48 @@ final class CommitCutter: Sendable {
         }
     }
 
-    var isSpent: Bool { cutsLeft.load(ordering: .relaxed) <= 0 }
+    /// Cuts at the client's so many-th message from now on, and lets nobody through after that.
+    ///
+    /// - Parameter isAnswered: whether the server gets the message, and only its answer is lost.
+    package func cut(atMessage number: Int, isAnswered: Bool) {
+        plan.withLock { $0 = .message(left: number, isAnswered: isAnswered) }
+    }
 
-    func stop() {
+    /// Whether it has cut all that it was to cut.
+    package var isSpent: Bool {
+        plan.withLock { plan in
+            switch plan {
+            case .nothing, .dead: true
+            case .commits(let left): left <= 0
+            case .message: false
+            }
+        }
+    }
+
+    package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
+    }
+
+    private func verdict(on message: [UInt8]) -> Verdict {
+        plan.withLock { plan in
+            switch plan {
+            case .nothing: return .pass
+            case .dead: return .cut
+            case .commits(let left):
+                let isCommit = message.suffix(7) == Array("COMMIT\0".utf8)[...]
+                guard isCommit, left > 0 else { return .pass }
+                plan = .commits(left: left - 1)
+                return (left - 1) % 2 == 0 ? .cutAnswer : .cut
+            case .message(let left, let isAnswered):
+                guard left <= 1 else {
+                    plan = .message(left: left - 1, isAnswered: isAnswered)
+                    return .pass
+                }
+                plan = .dead
+                return isAnswered ? .cutAnswer : .cut
+            }
+        }
     }
 
     private func forward(_ client: Int32) {
@@ -54,10 +115,10 @@ final class CommitCutter: Sendable {
         while poll(&descriptors, 2, -1) > 0 {
             if descriptors[0].revents != 0 {
                 guard let bytes = Self.receive(client) else { return }
-                if bytes.suffix(7) == Array("COMMIT\0".utf8)[...], !isSpent {
-                    let left = cutsLeft.subtract(1, ordering: .relaxed).newValue
-                    guard left % 2 == 0 else { return }
-                    cutsAnswer = true
+                switch verdict(on: bytes) {
+                case .pass: break
+                case .cut: return
+                case .cutAnswer: cutsAnswer = true
                 }
                 guard Self.transmit(bytes, to: server) else { return }
             }
