@@ -78,12 +78,14 @@ let targets: [Target] = [
     // What programs read of all this.
     module("Shapes", "Billing", "Ledger", "Schema", "Digest"),
     module("Console", "Shapes", "Billing", "Ledger", "Schema", "HTTPServer", "EventLoop", "Digest"),
+    module("Webhooks", "Ledger", "Schema", "Postgres", "Curl", "EventLoop"),
 
     // Composition root and command line.
     .executableTarget(
         name: "farebox",
         dependencies: [
-            "Ingress", "Console", "Shapes", "Billing", "Ledger", "Formats", "Tokenizer", "Schema",
+            "Ingress", "Console", "Webhooks", "Shapes", "Billing", "Ledger", "Formats", "Tokenizer",
+            "Schema",
             "HTTPServer", "Curl", "Journal", "Postgres", "EventLoop", "Digest",
         ],
         swiftSettings: settings
@@ -105,6 +107,7 @@ let targets: [Target] = [
     ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
+    tests("Webhooks", "Ledger", "Schema", "Postgres", "Curl", "EventLoop", "TestSupport"),
     tests("Console", "Ledger", "Schema", "HTTPServer"),
     .testTarget(
         name: "IngressTests",

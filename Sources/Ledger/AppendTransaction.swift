@@ -46,6 +46,7 @@ package struct AppendTransaction {
         try writeLeases(append)
         try closeLeases(append)
         try writeParked(append.parked)
+        try AlertOutbox(session).write(alerts(locked, append))
         return outcomes
     }
 
@@ -54,6 +55,8 @@ package struct AppendTransaction {
         var currencies: [AccountID: Currency] = [:]
         /// Those of which a key or a project has a cap.
         var cappedAccounts: Set<AccountID> = []
+        /// Below which an account's balance is low, of those that want to know.
+        var lowBalances: [AccountID: Pico] = [:]
         var clock = Instant(microseconds: 0)
     }
 
@@ -61,8 +64,8 @@ package struct AppendTransaction {
     private func lockHeads(_ accounts: [AccountID]) throws -> LockedHeads {
         let rows = try session.executePrepared(
             """
-            SELECT \(HeadSummary.columns), account_heads.has_caps, accounts.currency,
-                clock_timestamp() AS clock
+            SELECT \(HeadSummary.columns), account_heads.has_caps, account_heads.low_balance,
+                accounts.currency, clock_timestamp() AS clock
             FROM account_heads JOIN accounts USING (account_id)
             WHERE account_id = ANY(\(accounts))
             ORDER BY account_id
@@ -76,9 +79,25 @@ package struct AppendTransaction {
             locked.heads[account] = try HeadSummary(row)
             locked.currencies[account] = try row.get("currency")
             if try row.get("has_caps") { locked.cappedAccounts.insert(account) }
+            if let low = try row.get("low_balance", as: Pico?.self) {
+                locked.lowBalances[account] = low
+            }
             locked.clock = try row.get("clock")
         }
         return locked
+    }
+
+    /// What the batch has to tell of its accounts' balances.
+    private func alerts(_ locked: LockedHeads, _ append: AppendDecision) -> [Alert] {
+        append.changedHeads.flatMap { account -> [Alert] in
+            guard let before = locked.heads[account], let after = append.heads[account],
+                let currency = locked.currencies[account]
+            else { return [] }
+            let rules = BalanceAlerts(lowBalance: locked.lowBalances[account])
+            return rules.crossed(from: before, to: after).map { kind in
+                rules.alert(kind, of: account, after, currency, at: locked.clock)
+            }
+        }
     }
 
     private func readPresent(_ batch: [HashedEvent]) throws -> [EventKey: SHA256Digest] {

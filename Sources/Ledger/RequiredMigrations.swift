@@ -34,5 +34,6 @@ package enum RequiredMigrations {
         "0030_admin_sessions",
         "0031_billing",
         "0032_credit_notes",
+        "0033_webhooks",
     ]
 }

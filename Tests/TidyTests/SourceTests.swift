@@ -27,6 +27,7 @@ import Testing
         "Billing": ["Schema", "Ledger", "Postgres", "Digest", "Documents"],
         "Shapes": ["Schema", "Ledger", "Billing", "Digest"],
         "Console": ["Schema", "Ledger", "Billing", "Shapes", "HTTPServer", "EventLoop", "Digest"],
+        "Webhooks": ["Schema", "Ledger", "Postgres", "Curl", "EventLoop"],
         "Ingress": [
             "Schema", "Formats", "Tokenizer", "Ledger", "Billing", "HTTPServer", "Curl",
             "Journal", "EventLoop", "Digest",

@@ -1,0 +1,41 @@
+import Schema
+
+/// What somebody wants to be told of.
+package enum AlertKind: String, CaseIterable, Sendable {
+    case balanceLow = "balance.low"
+    case balanceExhausted = "balance.exhausted"
+    case invoiceFinalized = "invoice.finalized"
+}
+
+package enum AlertEntity {}
+/// The same in every attempt, at every endpoint: what a receiver knows duplicates by.
+package typealias AlertID = Identifier<AlertEntity>
+
+/// Something that has happened and that endpoints are told of.
+package struct Alert: Sendable {
+    package let kind: AlertKind
+    package let account: AccountID
+    package let at: Instant
+    /// The members of `data` behind `account`.
+    package let data: [(String, JSONNode)]
+
+    package init(
+        _ kind: AlertKind,
+        of account: AccountID,
+        at instant: Instant,
+        data: [(String, JSONNode)]
+    ) {
+        self.kind = kind
+        self.account = account
+        at = instant
+        self.data = data
+    }
+
+    /// The whole body of the message, for the account of this slug.
+    func body(account slug: String) -> String {
+        JSONNode.object([
+            ("type", .text(kind.rawValue)), ("timestamp", .text(at.description)),
+            ("data", .object([("account", .text(slug))] + data)),
+        ]).line
+    }
+}

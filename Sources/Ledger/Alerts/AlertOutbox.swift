@@ -1,0 +1,52 @@
+import Postgres
+import Schema
+
+/// Writes alerts inside of the transaction of their cause: they are told if it commits, and only
+/// then.
+package struct AlertOutbox {
+    private let session: Session
+
+    package init(_ session: Session) {
+        self.session = session
+    }
+
+    /// Writes the alerts, and a delivery for every endpoint that wants one.
+    ///
+    /// What is written while no endpoint wants it is kept all the same, and can be sent by hand.
+    package func write(_ alerts: [Alert]) throws {
+        guard !alerts.isEmpty else { return }
+        let slugs = try readSlugs(alerts.map(\.account))
+        let ids = alerts.map { AlertID.make(at: $0.at) }
+        let bodies = alerts.map { $0.body(account: slugs[$0.account] ?? "") }
+        _ = try session.execute(
+            """
+            INSERT INTO webhook_messages (account_id, message_id, kind, body, created_at)
+            SELECT * FROM unnest(\(alerts.map(\.account)), \(ids),
+                \(alerts.map(\.kind.rawValue)), \(bodies), \(alerts.map(\.at)))
+            """
+        )
+        _ = try session.execute(
+            """
+            INSERT INTO webhook_deliveries (account_id, message_id, endpoint_id, began_at, due_at)
+            SELECT message.account_id, message.message_id, endpoint.endpoint_id,
+                message.created_at, message.created_at
+            FROM webhook_messages AS message CROSS JOIN webhook_endpoints AS endpoint
+            WHERE (message.account_id, message.message_id) IN
+                    (SELECT * FROM unnest(\(alerts.map(\.account)), \(ids)))
+                AND endpoint.state <> 'deleted'
+                AND (endpoint.sees_account_id IS NULL
+                    OR endpoint.sees_account_id = message.account_id)
+                AND (endpoint.kinds = '{}' OR message.kind = ANY(endpoint.kinds))
+            """
+        )
+    }
+
+    private func readSlugs(_ accounts: [AccountID]) throws -> [AccountID: String] {
+        var slugs: [AccountID: String] = [:]
+        let rows = try session.execute(
+            "SELECT account_id, slug FROM accounts WHERE account_id = ANY(\(accounts))"
+        )
+        for row in rows { slugs[try row.get("account_id")] = try row.get("slug") }
+        return slugs
+    }
+}

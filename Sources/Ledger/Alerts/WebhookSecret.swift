@@ -1,0 +1,36 @@
+import Digest
+
+/// What an endpoint's signatures are made with, in the form of Standard Webhooks.
+package struct WebhookSecret: Sendable, CustomStringConvertible {
+    package static let start = "whsec_"
+    private static let byteCount = 32
+
+    package let bytes: [UInt8]
+
+    package init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    static func make() -> WebhookSecret {
+        WebhookSecret(bytes: SecureRandom.bytes(byteCount))
+    }
+
+    /// The whole secret; to be shown once and never logged.
+    package var text: String { Self.start + Base64.encode(bytes) }
+
+    package var description: String { "«secret»" }
+}
+
+/// The `webhook-signature` of a message, as of a moment.
+package struct WebhookSignature {
+    package let text: String
+
+    /// - Parameter timestamp: in seconds since 1970, as `webhook-timestamp` has it.
+    package init(id: String, timestamp: Int64, body: String, secret: WebhookSecret) {
+        let code = HMACSHA256.authenticate(
+            Array("\(id).\(timestamp).\(body)".utf8),
+            key: secret.bytes
+        )
+        text = "v1," + Base64.encode(code.bytes)
+    }
+}
