@@ -38,6 +38,11 @@ static inline CURLcode farebox_easy_set_socket_option(CURL *easy, curl_sockopt_c
     return curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, value);
 }
 
+static inline CURLcode farebox_easy_set_open_socket(
+    CURL *easy, curl_opensocket_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
+}
+
 static inline CURLcode farebox_easy_set_close_socket(
     CURL *easy, curl_closesocket_callback value) {
     return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, value);
@@ -70,4 +75,5 @@ static inline CURLcode farebox_message_result(const CURLMsg *message) {
 
 // Macros that name something else than a number are not imported.
 enum { farebox_write_pause = CURL_WRITEFUNC_PAUSE };
+static const curl_socket_t farebox_socket_bad = CURL_SOCKET_BAD;
 static const CURLversion farebox_version_now = CURLVERSION_NOW;

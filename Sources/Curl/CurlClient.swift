@@ -84,6 +84,12 @@ package final class CurlClient {
         setCallbacks(of: transfer, in: &options)
         setRequest(request, fields: transfer.fieldList, in: &options)
         setConnection(for: request, in: &options)
+        if request.admits != nil {
+            options.setOpenSocket(transferOpenSocket)
+            options.set(CURLOPT_OPENSOCKETDATA, context: transfer)
+            options.set(CURLOPT_FRESH_CONNECT, true)
+            options.set(CURLOPT_FORBID_REUSE, true)
+        }
         guard options.failure == CURLE_OK else {
             throw CurlError(
                 options.failure,

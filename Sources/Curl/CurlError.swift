@@ -31,6 +31,8 @@ package struct CurlError: Error, Sendable {
         case resolve
         /// No connection: refused, unreachable, or reset while connecting.
         case connect
+        /// None of the host's addresses is one that the request admits.
+        case refusedAddress
         /// The TLS handshake failed, or the certificate is not trusted.
         case tls
         /// The file of certificate authorities cannot be used.
@@ -76,7 +78,7 @@ package struct CurlError: Error, Sendable {
         case .resolve, .connect, .tls, .timeout, .reset, .truncated, .protocolViolation,
             .headTooLarge:
             .upstream
-        case .cancelled, .invalidRequest: .caller
+        case .cancelled, .invalidRequest, .refusedAddress: .caller
         case .certificateAuthorities, .closed, .resources, .unexpected: .us
         }
     }
@@ -110,6 +112,12 @@ extension CurlError {
     static func closed(isRetrySafe: Bool) -> CurlError {
         CurlError(.closed, isRetrySafe: isRetrySafe, detail: "the client was closed")
     }
+
+    static let refusedAddress = CurlError(
+        .refusedAddress,
+        isRetrySafe: true,
+        detail: "the host has no address that the request admits"
+    )
 
     static func violation(_ detail: String) -> CurlError {
         CurlError(.protocolViolation, detail: detail)

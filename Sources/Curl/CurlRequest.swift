@@ -15,6 +15,9 @@ package struct CurlRequest: Sendable {
     ///
     /// One read of curl's (16 KiB) is taken even when it alone is larger.
     package var bufferBytesMax: Int
+    /// Asked for each address before a connection to it is made, whatever name it came from; nil
+    /// admits all. Such a request has a connection of its own, which nobody else reuses.
+    package var admits: (@Sendable (_ address: CurlAddress) -> Bool)?
 
     package init(
         method: String,
@@ -33,6 +36,11 @@ package struct CurlRequest: Sendable {
         self.caFile = caFile
         self.bufferBytesMax = bufferBytesMax
     }
+}
+
+/// The bytes of an IPv4 (4) or IPv6 (16) address, in network order.
+package struct CurlAddress: Hashable, Sendable {
+    package let bytes: [UInt8]
 }
 
 /// How long a transfer may take, part by part; nil waits without end.

@@ -93,6 +93,10 @@ struct OptionWriter {
         record(farebox_easy_set_socket_option(handle.pointer, callback))
     }
 
+    mutating func setOpenSocket(_ callback: @escaping curl_opensocket_callback) {
+        record(farebox_easy_set_open_socket(handle.pointer, callback))
+    }
+
     /// curl keeps the list.
     mutating func setFields(_ list: UnsafeMutablePointer<curl_slist>) {
         record(farebox_easy_set_list(handle.pointer, CURLOPT_HTTPHEADER, list))

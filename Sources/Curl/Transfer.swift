@@ -13,6 +13,8 @@ final class Transfer {
     private(set) var machine: TransferMachine
     private let fields: FieldList
     private let isSecure: Bool
+    private let admits: (@Sendable (CurlAddress) -> Bool)?
+    private var hasRefusedAddress = false
     private var waiter: CheckedContinuation<Void, Never>?
     /// Counts what a reader may want to know of.
     private var changeCount = 0
@@ -31,6 +33,7 @@ final class Transfer {
         self.handle = handle
         fields = FieldList(request.fields, hasBody: request.sendsBody)
         isSecure = request.isSecure
+        admits = request.admits
         let policy = TransferPolicy(
             timeouts: request.timeouts,
             bufferBytesMax: request.bufferBytesMax,
@@ -103,6 +106,8 @@ final class Transfer {
     func end(_ code: CURLcode) {
         if code == CURLE_OK {
             machine.end(.finished)
+        } else if hasRefusedAddress, machine.phase == .connecting {
+            machine.end(.failed(.refusedAddress))
         } else {
             machine.end(
                 .failed(
@@ -163,6 +168,14 @@ final class Transfer {
 
     // MARK: From curl's callbacks, which only record
 
+    fileprivate func openSocket(_ address: curl_sockaddr, _ bytes: [UInt8]) -> Int32 {
+        if let admits, !admits(CurlAddress(bytes: bytes)) {
+            hasRefusedAddress = true
+            return farebox_socket_bad
+        }
+        return socket(address.family, address.socktype | closeOnExec, address.protocol)
+    }
+
     fileprivate func connectionReady() -> Bool {
         defer { touch() }
         return machine.connectionReady(at: multi.loop.now)
@@ -194,6 +207,34 @@ func transferConnectionReady(
     _ localPort: Int32
 ) -> Int32 {
     borrow(context)?.connectionReady() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+}
+
+/// Glibc's, as a number.
+private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
+
+/// curl's `CURLOPT_OPENSOCKETFUNCTION`: makes the socket for an address that was looked up.
+func transferOpenSocket(
+    _ context: UnsafeMutableRawPointer?,
+    _ purpose: curlsocktype,
+    _ address: UnsafeMutablePointer<curl_sockaddr>?
+) -> curl_socket_t {
+    guard let transfer = borrow(context), let address,
+        let offset = MemoryLayout<curl_sockaddr>.offset(of: \.addr)
+    else { return farebox_socket_bad }
+    // Behind the head lies a whole `sockaddr` of its family, which may be longer than C's type.
+    let start = UnsafeRawPointer(address) + offset
+    let bytes: [UInt8]
+    switch address.pointee.family {
+    case AF_INET:
+        bytes = withUnsafeBytes(of: start.loadUnaligned(as: sockaddr_in.self).sin_addr, Array.init)
+    case AF_INET6:
+        bytes = withUnsafeBytes(
+            of: start.loadUnaligned(as: sockaddr_in6.self).sin6_addr,
+            Array.init
+        )
+    default: return farebox_socket_bad
+    }
+    return transfer.openSocket(address.pointee, bytes)
 }
 
 /// curl's `CURLOPT_HEADERFUNCTION`: one whole line a call.
