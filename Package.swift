@@ -107,7 +107,14 @@ let targets: [Target] = [
     ),
     tests("Schema"),
     tests("Curl", "EventLoop"),
-    tests("Webhooks", "Ledger", "Schema", "Postgres", "Curl", "EventLoop", "TestSupport"),
+    .testTarget(
+        name: "WebhooksTests",
+        dependencies: [
+            "Webhooks", "Ledger", "Schema", "Postgres", "Curl", "EventLoop", "HTTPServer",
+            "TestSupport",
+        ],
+        swiftSettings: settings
+    ),
     tests("Console", "Ledger", "Schema", "HTTPServer"),
     .testTarget(
         name: "IngressTests",

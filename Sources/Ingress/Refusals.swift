@@ -102,7 +102,7 @@ extension CurlError.Kind {
     var reason: String {
         switch self {
         case .resolve: "its name cannot be resolved"
-        case .connect: "no connection can be made"
+        case .connect, .refusedAddress: "no connection can be made"
         case .tls, .certificateAuthorities: "no secure connection can be made"
         case .timeout: "it did not answer in time"
         case .reset: "it closed the connection before it answered"

@@ -13,7 +13,7 @@ struct ClaimedDelivery: Sendable {
     let tries: Int32
     let beganAt: Instant
     let url: String
-    let isPrivate: Bool
+    var isPrivate: Bool
     let secret: WebhookSecret
     let body: String
 }

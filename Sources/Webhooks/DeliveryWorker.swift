@@ -101,21 +101,25 @@ package final class DeliveryWorker: Sendable {
     }
 
     private func attempt(_ delivery: ClaimedDelivery) async {
-        let started = ContinuousClock.now
-        let (loop, curl) = (loop, curl)
-        let request = request(delivery)
-        // Not a child of the group: an attempt that has begun is ended, also when the worker stops.
-        var end = await Task(executorPreference: loop) {
-            await Self.send(request, by: curl)
-        }.value
-        end.milliseconds = (ContinuousClock.now - started) / .milliseconds(1) < 1
-            ? 0 : Int64((ContinuousClock.now - started) / .milliseconds(1))
+        let end = await end(of: delivery)
         await record(end, of: delivery)
         state.withLock { state in
             if end.failure == nil { state.counts.delivered += 1 } else { state.counts.failed += 1 }
             let rest = (state.running[delivery.endpoint] ?? 1) - 1
             state.running[delivery.endpoint] = rest > 0 ? rest : nil
         }
+    }
+
+    /// Sends one, and waits for how that ends, also when the worker is stopped meanwhile.
+    func end(of delivery: ClaimedDelivery) async -> AttemptEnd {
+        let started = ContinuousClock.now
+        let (request, curl) = (request(delivery), curl)
+        // Not a child of the worker's task, whose cancellation would be the transfer's.
+        var end = await Task(executorPreference: loop) {
+            await Self.send(request, by: curl)
+        }.value
+        end.milliseconds = Int64((ContinuousClock.now - started) / .milliseconds(1))
+        return end
     }
 
     private func record(_ end: AttemptEnd, of delivery: ClaimedDelivery) async {

@@ -22,7 +22,7 @@ struct AttemptFailure: Hashable, Sendable {
         case .timeout: end = .timedOut
         case .reset, .truncated, .protocolViolation, .headTooLarge: end = .broken
         case .certificateAuthorities, .cancelled, .closed, .invalidRequest, .resources,
-            .unexpected:
+            .unexpected, .refusedAddress:
             return nil
         }
         status = nil
