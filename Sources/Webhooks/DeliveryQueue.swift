@@ -130,11 +130,12 @@ struct DeliveryQueue: Sendable {
         at now: Instant,
         _ session: Session
     ) throws {
-        let wasFailing = try session.execute(
-            """
-            SELECT failing_since FROM webhook_health WHERE endpoint_id = \(endpoint) FOR UPDATE
-            """
-        ).single().get("failing_since", as: Instant?.self) != nil
+        let wasFailing =
+            try session.execute(
+                """
+                SELECT failing_since FROM webhook_health WHERE endpoint_id = \(endpoint) FOR UPDATE
+                """
+            ).single().get("failing_since", as: Instant?.self) != nil
         _ = try session.execute(
             """
             UPDATE webhook_health SET last_success_at = \(now), failing_since = NULL

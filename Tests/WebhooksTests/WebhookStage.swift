@@ -62,7 +62,9 @@ struct WebhookStage: Sendable {
     }
 
     private init(_ database: Database, _ loop: EventLoop, _ curl: LoopBound<CurlClient>) {
-        let clock = ManualClock(Instant("2026-11-25T12:00:00Z") ?? Instant(microseconds: 0))
+        // Ahead of the database's own clock, which alerts of balances are dated by.
+        let present = Int64(Date().timeIntervalSince1970) * 1_000_000
+        let clock = ManualClock(Instant(microseconds: present).adding(seconds: 3_600))
         self.database = database
         self.loop = loop
         self.clock = clock

@@ -22,11 +22,10 @@ package struct WebhookURL: Hashable, Sendable, CustomStringConvertible {
             throw refused("must begin with https://, unless it is private")
         }
         guard text.utf8.count <= Self.bytesMax,
-            text.utf8.allSatisfy({ (0x21...0x7e).contains($0) && $0 != UInt8(ascii: "#") })
+            text.utf8.allSatisfy({ (0x21...0x7e).contains($0) }),
+            !text.contains("#"), !text.contains("\\")
         else { throw refused("is too long, has a fragment or must be percent-encoded") }
-        let authority = text.dropFirst(isPlain ? 7 : 8).prefix {
-            $0 != "/" && $0 != "?" && $0 != "\\"
-        }
+        let authority = text.dropFirst(isPlain ? 7 : 8).prefix { $0 != "/" && $0 != "?" }
         guard !authority.contains("@") else { throw refused("has credentials") }
         guard let host = Self.host(authority) else { throw refused("has no proper host") }
         if let address = IPAddress(host) {
@@ -78,16 +77,37 @@ package enum WebhookAddresses {
 
     /// Loopback and private networks.
     private static let inside = ranges(
-        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
-        "::1/128", "fc00::/7"
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "::1/128",
+        "fc00::/7"
     )
     /// Of no machine elsewhere: this network, link-local, special use, multicast, reserved; and
     /// IPv6 that has another address within (NAT64, 6to4, Teredo, IPv4-compatible).
     private static let never = ranges(
-        "0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
-        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "::/128", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32", "2001:db8::/32",
-        "2002::/16", "fe80::/10", "fec0::/10", "ff00::/8"
+        "0.0.0.0/8",
+        "169.254.0.0/16",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "::/128",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "2001::/32",
+        "2001:db8::/32",
+        "2002::/16",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8"
     )
 
     package static func admit(_ address: IPAddress, isPrivate: Bool) -> Bool {
