@@ -15,8 +15,9 @@ package struct CurlRequest: Sendable {
     ///
     /// One read of curl's (16 KiB) is taken even when it alone is larger.
     package var bufferBytesMax: Int
-    /// Asked for each address before a connection to it is made, whatever name it came from; nil
-    /// admits all. Such a request has a connection of its own, which nobody else reuses.
+    /// Asked for each address before a connection to it is made; nil admits all.
+    ///
+    /// Such a request has a connection of its own, which nobody else reuses.
     package var admits: (@Sendable (_ address: CurlAddress) -> Bool)?
 
     package init(
