@@ -19,7 +19,7 @@ package final class DeliveryWorker: Sendable {
 
     /// What a composition root may want to log.
     package enum Notice: Sendable {
-        /// An attempt failed; `isLast` when no other follows by itself.
+        /// An attempt failed, for a reason in which neither URL nor body is.
         case failed(WebhookEndpointID, AlertID, String)
         /// The database did not do it; it is tried again.
         case unavailable(String)
@@ -29,6 +29,8 @@ package final class DeliveryWorker: Sendable {
     package struct Counts: Hashable, Sendable {
         package var delivered: Int64 = 0
         package var failed: Int64 = 0
+
+        package init() {}
     }
 
     private let queue: DeliveryQueue
@@ -102,23 +104,31 @@ package final class DeliveryWorker: Sendable {
 
     private func attempt(_ delivery: ClaimedDelivery) async {
         let end = await end(of: delivery)
-        await record(end, of: delivery)
+        // One that was cut off tells nothing of its receiver: it is taken for dead, and repeated.
+        if let end { await record(end, of: delivery) }
         state.withLock { state in
-            if end.failure == nil { state.counts.delivered += 1 } else { state.counts.failed += 1 }
+            if let end {
+                if end.failure == nil {
+                    state.counts.delivered += 1
+                } else {
+                    state.counts.failed += 1
+                }
+            }
             let rest = (state.running[delivery.endpoint] ?? 1) - 1
             state.running[delivery.endpoint] = rest > 0 ? rest : nil
         }
     }
 
-    /// Sends one, and waits for how that ends, also when the worker is stopped meanwhile.
-    func end(of delivery: ClaimedDelivery) async -> AttemptEnd {
+    /// Sends one, and waits for how that ends, also when the worker is stopped meanwhile; nil when
+    /// the client was closed under it.
+    func end(of delivery: ClaimedDelivery) async -> AttemptEnd? {
         let started = ContinuousClock.now
         let (request, curl) = (request(delivery), curl)
         // Not a child of the worker's task, whose cancellation would be the transfer's.
         var end = await Task(executorPreference: loop) {
             await Self.send(request, by: curl)
         }.value
-        end.milliseconds = Int64((ContinuousClock.now - started) / .milliseconds(1))
+        end?.milliseconds = Int64((ContinuousClock.now - started) / .milliseconds(1))
         return end
     }
 
@@ -135,7 +145,7 @@ package final class DeliveryWorker: Sendable {
     }
 
     private func request(_ delivery: ClaimedDelivery) -> CurlRequest {
-        let id = "msg_\(delivery.message)"
+        let id = WebhookMessage.name(of: delivery.message)
         let timestamp = now().microseconds / 1_000_000
         let signature = WebhookSignature(
             id: id,
@@ -161,7 +171,7 @@ package final class DeliveryWorker: Sendable {
     private static func send(
         _ request: CurlRequest,
         by curl: LoopBound<CurlClient>
-    ) async -> AttemptEnd {
+    ) async -> AttemptEnd? {
         do throws(CurlError) {
             let response = try await curl.value.send(request)
             // Nobody reads what a receiver says beside its status.
@@ -173,7 +183,7 @@ package final class DeliveryWorker: Sendable {
                 wait: response.field("retry-after").flatMap { Int64($0) }
             )
         } catch {
-            return AttemptEnd(failure: "\(error)")
+            return error.kind == .closed ? nil : AttemptEnd(failure: "\(error)")
         }
     }
 }

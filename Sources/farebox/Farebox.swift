@@ -18,7 +18,7 @@ struct Farebox {
                 + PriceCommands.all + PlanCommands.all + MarginCommand.all + UsageCommand.all
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all
-                + LedgerReplayCommand.all
+                + LedgerReplayCommand.all + AlertCommands.all + WebhookCommands.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

@@ -93,9 +93,55 @@ struct DeliveryTests {
                 let claimed = try await queue.claim(at: stage.clock.now, limit: 9, without: [])
                 #expect(claimed.map(\.endpoint) == [made.endpoint.id])
                 let end = await stage.worker.end(of: try #require(claimed.first).made(public: true))
-                #expect(end.failure?.contains("no address that the request admits") == true)
+                #expect(end?.failure?.contains("no address that the request admits") == true)
                 #expect(stage.receiver.messages.isEmpty)
             }
+        }
+    }
+
+    @Test func `what was delivered is forgotten after a month, and what waits is not`()
+        async throws
+    {
+        try await WebhookStage.run { stage in
+            let messages = WebhookMessages(stage.database)
+            try await stage.listening { address in
+                _ = try await stage.endpoint("http://\(address)/")
+                try await stage.exhaust("a")
+                try await stage.drain()
+                #expect(stage.receiver.messages.count == 1)
+                let endpoints = WebhookEndpoints(stage.database)
+                let late = try await stage.endpoint("http://\(address)/late").endpoint.id
+                _ = try await endpoints.setState(.disabled, of: late)
+                try await stage.exhaust("b")
+                try await stage.drain()
+                let message = try #require(try await messages.list(account: "b").first)
+                #expect(message.delivered == 1 && message.pending == 1)
+                let then = stage.clock.now.adding(seconds: WebhookMessages.retentionSeconds + 60)
+                #expect(try await messages.prune(at: stage.clock.now) == 0)
+                _ = try await endpoints.setState(.enabled, of: late)
+                #expect(try await messages.backlog().pending == 1)
+                #expect(try await messages.prune(at: then) == 1)
+                #expect(try await messages.list().map(\.id) == [message.id])
+                // Nothing waits for an endpoint for ever.
+                _ = try await endpoints.setState(.disabled, of: late)
+                #expect(try await messages.prune(at: then) == 1)
+                #expect(try await messages.list().isEmpty)
+                #expect(try await messages.backlog() == WebhookMessages.Backlog())
+            }
+        }
+    }
+
+    @Test func `an endpoint that is deleted has no secret and cannot come back`() async throws {
+        try await WebhookStage.run { stage in
+            let endpoints = WebhookEndpoints(stage.database)
+            let made = try await stage.endpoint("http://127.0.0.1:9/")
+            _ = try await endpoints.setState(.deleted, of: made.endpoint.id)
+            await #expect(throws: LedgerError.self) {
+                _ = try await endpoints.setState(.enabled, of: made.endpoint.id)
+            }
+            #expect(try await endpoints.list().isEmpty)
+            try await stage.exhaust("a")
+            #expect(try await WebhookMessages(stage.database).list().map(\.pending) == [0])
         }
     }
 

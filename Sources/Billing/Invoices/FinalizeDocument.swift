@@ -54,7 +54,9 @@ struct FinalizeDocument {
                 \(String(decoding: bytes, as: UTF8.self)), \(hash))
             """
         )
-        return StoredDocument(document: document, sha256: hash.description)
+        let stored = StoredDocument(document: document, sha256: hash.description)
+        try AlertOutbox(session).write([stored.alert(of: account.id, at: now)])
+        return stored
     }
 
     private func next(_ issuer: String, _ series: String, _ year: Int32) throws -> Int64 {
@@ -83,5 +85,26 @@ extension InvoiceDocument {
         issueDate = day
         guard totals.due > .zero else { return }
         dueDate = day.adding(days: Int64(customer.paymentTermsDays ?? 0))
+    }
+}
+
+extension StoredDocument {
+    /// What endpoints are told of it, in the words of `invoice list`.
+    fileprivate func alert(of account: AccountID, at instant: Instant) -> Alert {
+        let (totals, currency) = (document.totals, document.currency)
+        return Alert(
+            .invoiceFinalized,
+            of: account,
+            at: instant,
+            data: [
+                ("number", .text(number)), ("kind", .text(document.kind.rawValue)),
+                ("month", .optional(document.period?.month.description)),
+                ("currency", .text(currency.code)),
+                ("total", .text(totals.total.decimal(in: currency))),
+                ("due", .text(totals.due.decimal(in: currency))),
+                ("due_date", .optional(document.dueDate?.description)),
+                ("corrects", .optional(document.corrects?.number)), ("sha256", .text(sha256)),
+            ]
+        )
     }
 }

@@ -14,14 +14,15 @@ package typealias AlertID = Identifier<AlertEntity>
 /// Something that has happened and that endpoints are told of.
 package struct Alert: Sendable {
     package let kind: AlertKind
-    package let account: AccountID
+    /// Nil for what is of no account, of which only endpoints of all accounts are told.
+    package let account: AccountID?
     package let at: Instant
     /// The members of `data` behind `account`.
     package let data: [(String, JSONNode)]
 
     package init(
         _ kind: AlertKind,
-        of account: AccountID,
+        of account: AccountID?,
         at instant: Instant,
         data: [(String, JSONNode)]
     ) {
@@ -31,11 +32,14 @@ package struct Alert: Sendable {
         self.data = data
     }
 
+    /// The account by whose identifier the message is kept.
+    var place: AccountID { account ?? AccountID(high: 0, low: 0) }
+
     /// The whole body of the message, for the account of this slug.
-    func body(account slug: String) -> String {
+    func body(account slug: String?) -> String {
         JSONNode.object([
             ("type", .text(kind.rawValue)), ("timestamp", .text(at.description)),
-            ("data", .object([("account", .text(slug))] + data)),
+            ("data", .object([("account", .optional(slug))] + data)),
         ]).line
     }
 }

@@ -15,13 +15,15 @@ package struct AlertOutbox {
     /// What is written while no endpoint wants it is kept all the same, and can be sent by hand.
     package func write(_ alerts: [Alert]) throws {
         guard !alerts.isEmpty else { return }
-        let slugs = try readSlugs(alerts.map(\.account))
+        let slugs = try readSlugs(alerts.compactMap(\.account))
         let ids = alerts.map { AlertID.make(at: $0.at) }
-        let bodies = alerts.map { $0.body(account: slugs[$0.account] ?? "") }
+        let bodies = alerts.map { alert in
+            alert.body(account: alert.account.flatMap { slugs[$0] })
+        }
         _ = try session.execute(
             """
             INSERT INTO webhook_messages (account_id, message_id, kind, body, created_at)
-            SELECT * FROM unnest(\(alerts.map(\.account)), \(ids),
+            SELECT * FROM unnest(\(alerts.map(\.place)), \(ids),
                 \(alerts.map(\.kind.rawValue)), \(bodies), \(alerts.map(\.at)))
             """
         )
@@ -32,7 +34,7 @@ package struct AlertOutbox {
                 message.created_at, message.created_at
             FROM webhook_messages AS message CROSS JOIN webhook_endpoints AS endpoint
             WHERE (message.account_id, message.message_id) IN
-                    (SELECT * FROM unnest(\(alerts.map(\.account)), \(ids)))
+                    (SELECT * FROM unnest(\(alerts.map(\.place)), \(ids)))
                 AND endpoint.state <> 'deleted'
                 AND (endpoint.sees_account_id IS NULL
                     OR endpoint.sees_account_id = message.account_id)

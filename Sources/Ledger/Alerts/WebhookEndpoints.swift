@@ -84,7 +84,7 @@ package struct WebhookEndpoints: Sendable {
 
     /// Pauses an endpoint, lets it go on, or deletes it for good, with its secret.
     ///
-    /// - Throws: `.notFound`.
+    /// - Throws: `.notFound`, also for one that is deleted already.
     package func setState(
         _ state: WebhookEndpoint.State,
         of id: WebhookEndpointID
@@ -101,7 +101,9 @@ package struct WebhookEndpoints: Sendable {
                     "DELETE FROM webhook_secrets WHERE endpoint_id = \(id)"
                 )
             }
-            return try WebhookEndpoint.read(id, session)
+            let endpoint = try WebhookEndpoint.read(id, session)
+            guard endpoint.state == state else { throw LedgerError(.notFound, "it is deleted") }
+            return endpoint
         }
     }
 

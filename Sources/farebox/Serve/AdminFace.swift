@@ -20,6 +20,7 @@ struct AdminFace: Sendable {
     let projections: ProjectionsRunner
     let billing: BillingRunner
     let board: UpstreamBoard
+    let webhooks: WebhooksRunner
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         switch (request.method, request.path) {
@@ -35,7 +36,7 @@ struct AdminFace: Sendable {
             }
             let text =
                 metrics.text(gauges: gauges) + board.metrics + projections.metrics
-                + billing.metrics
+                + billing.metrics + webhooks.metrics
             answer(exchange, 200, "text/plain; version=0.0.4", text)
         default: await console.handle(request, exchange)
         }

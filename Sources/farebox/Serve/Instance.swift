@@ -144,6 +144,7 @@ struct Instance: Sendable {
             now: now
         )
         let consoleRunner = try ConsoleRunner(options)
+        let webhooks = WebhooksRunner(databaseConfiguration, log: log, now: now)
         let adminFace = AdminFace(
             console: consoleRunner.console,
             metrics: metrics,
@@ -156,7 +157,8 @@ struct Instance: Sendable {
             loops: loops.members.map(\.loop),
             projections: projections,
             billing: billing,
-            board: board
+            board: board,
+            webhooks: webhooks
         )
         admin = HTTPServer(
             loop: consoleRunner.loop,
@@ -170,6 +172,7 @@ struct Instance: Sendable {
             [
                 loops,
                 consoleRunner,
+                webhooks,
                 sealing,
                 projections,
                 ShippingRunner(shipper: shipper, settlement: settlement, journal: journal),

@@ -50,6 +50,27 @@ struct BalanceAlertTests {
         }
     }
 
+    @Test func `what is of no account is told to endpoints of all accounts alone`() async throws {
+        try await LedgerFixture.run { ledger in
+            let account = try await ledger.account()
+            let endpoints = WebhookEndpoints(ledger.service)
+            var creation = WebhookEndpoints.Creation(url: "https://example.com/all")
+            _ = try await endpoints.create(creation, at: .sample)
+            creation.account = "a-\(account)"
+            _ = try await endpoints.create(creation, at: .sample)
+            try await ledger.service.transaction { session in
+                let alert = Alert(.balanceLow, of: nil, at: .sample, data: [("x", .integer(1))])
+                try AlertOutbox(session).write([alert])
+            }
+            #expect(try await endpoints.list().map(\.pending) == [1, 0])
+            let found = try await ledger.service.read { session in
+                try session.execute("SELECT body FROM webhook_messages").single()
+                    .get("body", as: String.self)
+            }
+            #expect(found.hasSuffix(#""data": {"account": null, "x": 1}}"#))
+        }
+    }
+
     @Test func `a webhook's secret is in no entry of the audit trail`() async throws {
         try await LedgerFixture.run { ledger in
             let made = try await WebhookEndpoints(ledger.service).create(
