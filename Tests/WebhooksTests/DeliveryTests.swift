@@ -84,6 +84,28 @@ struct DeliveryTests {
         }
     }
 
+    @Test func `what a stopping process cuts off counts for nothing and still waits`()
+        async throws
+    {
+        try await WebhookStage.run { stage in
+            try await stage.listening { address in
+                _ = try await stage.endpoint("http://\(address)/")
+                stage.receiver.fallSilent()
+                try await stage.exhaust("a")
+                async let sent = stage.worker.sweep()
+                while stage.receiver.messages.isEmpty {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                await stage.closeClient()
+                #expect(try await sent == 1)
+                stage.receiver.answer(204)
+                let endpoint = try await WebhookEndpoints(stage.database).list().first
+                #expect(endpoint?.pending == 1 && endpoint?.failingSince == nil)
+                #expect(stage.worker.counts == DeliveryWorker.Counts())
+            }
+        }
+    }
+
     @Test func `a name that stands for a private address is not connected to`() async throws {
         try await WebhookStage.run { stage in
             try await stage.listening { address in

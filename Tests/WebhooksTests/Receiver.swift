@@ -12,7 +12,8 @@ final class Receiver: Sendable {
     }
 
     private struct State {
-        var status = 204
+        /// Nil while it is silent.
+        var status: Int? = 204
         var messages: [Message] = []
     }
 
@@ -22,6 +23,9 @@ final class Receiver: Sendable {
 
     func answer(_ status: Int) { state.withLock { $0.status = status } }
 
+    /// Takes what comes and says nothing, until it is told what to answer.
+    func fallSilent() { state.withLock { $0.status = nil } }
+
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         let body = (try? await exchange.readBody(bytesMax: 65_536)) ?? []
         let message = Message(
@@ -30,10 +34,12 @@ final class Receiver: Sendable {
             signature: request.fields["webhook-signature"] ?? "",
             body: String(decoding: body, as: UTF8.self)
         )
-        let status = state.withLock { state in
-            state.messages.append(message)
-            return state.status
+        state.withLock { $0.messages.append(message) }
+        var status = state.withLock(\.status)
+        while status == nil {
+            try? await Task.sleep(for: .milliseconds(10))
+            status = state.withLock(\.status)
         }
-        try? exchange.respond(status: status, fields: HTTPFields([]), body: [])
+        try? exchange.respond(status: status ?? 204, fields: HTTPFields([]), body: [])
     }
 }

@@ -18,6 +18,7 @@ struct WebhookStage: Sendable {
     let clock: ManualClock
     let worker: DeliveryWorker
     private let loop: EventLoop
+    private let curl: LoopBound<CurlClient>
 
     final class ManualClock: Sendable {
         private let instant: Mutex<Instant>
@@ -67,6 +68,7 @@ struct WebhookStage: Sendable {
         let clock = ManualClock(Instant(microseconds: present).adding(seconds: 3_600))
         self.database = database
         self.loop = loop
+        self.curl = curl
         self.clock = clock
         worker = DeliveryWorker(database, loop: loop, curl: curl, now: { clock.now })
     }
@@ -113,6 +115,11 @@ struct WebhookStage: Sendable {
             Credits.Adjustment(account: slug, amount: Pico(-9), reason: "spent"),
             at: clock.now
         )
+    }
+
+    /// Ends what runs, as a process does that has no more time.
+    func closeClient() async {
+        await loop.run { curl.value.close() }
     }
 
     /// Sends what is due until nothing is.
