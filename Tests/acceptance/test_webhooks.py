@@ -8,7 +8,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from client import chat, post
-from harness import Refused, wait_until
+from harness import Demo, Refused, wait_until
 
 PATH = "/v1/chat/completions"
 
@@ -134,3 +134,39 @@ def test_an_endpoint_at_no_public_address_is_refused(fresh, url):
         fresh.run("webhook", "create", url)
     assert raised.value.code == 1
     assert fresh.json("webhook", "list") == []
+
+
+def test_an_upstream_that_is_down_is_told_to_operators_alone(fresh, tmp_path, receiver):
+    upstream = Demo(tmp_path)
+    fresh.configure_demo(upstream.url, circuit={"failures": 1, "seconds": 2, "secondsMax": 2})
+    url = fresh.start()
+    key = fresh.account("acme", "1")
+    operator = fresh.json("webhook", "create", f"{receiver.url}/operator", "--private")
+    fresh.json("webhook", "create", f"{receiver.url}/acme", "--account", "acme", "--private")
+    upstream.end()
+
+    def is_told():
+        post(url, PATH, key, chat(max_tokens=16))
+        return receiver.of("/operator", "upstream.down")
+
+    headers, body = wait_until(is_told, 90, "upstream.down")[0]
+    told = Webhook(operator["secret"]).verify(body, headers)
+    assert told["data"]["account"] is None and told["data"]["upstream"] == "chat"
+    assert not [path for path, _, _ in receiver.messages if path == "/acme"]
+
+
+def test_what_a_verification_finds_is_told_to_operators(fresh, demo, receiver):
+    fresh.configure_demo(demo.url)
+    fresh.start()
+    fresh.account("acme", "1")
+    fresh.json("webhook", "create", f"{receiver.url}/operator", "--private")
+    fresh.run("ledger", "verify")
+    fresh.database.query("UPDATE account_heads SET balance = balance + 1")
+    with pytest.raises(Refused) as raised:
+        fresh.run("ledger", "verify")
+    assert raised.value.code == 1
+    _, body = await_message(receiver, "/operator", "verification.failed")
+    told = json.loads(body)["data"]
+    assert told["account"] is None and told["check"] == "ledger"
+    assert told["finding_count"] > 0 and any("acme" in line for line in told["examples"])
+    assert len(receiver.of("/operator", "verification.failed")) == 1

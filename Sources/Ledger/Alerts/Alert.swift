@@ -5,6 +5,9 @@ package enum AlertKind: String, CaseIterable, Sendable {
     case balanceLow = "balance.low"
     case balanceExhausted = "balance.exhausted"
     case invoiceFinalized = "invoice.finalized"
+    case verificationFailed = "verification.failed"
+    case upstreamDown = "upstream.down"
+    case upstreamUp = "upstream.up"
 }
 
 package enum AlertEntity {}

@@ -43,6 +43,15 @@ package struct AlertOutbox {
         )
     }
 
+    /// Writes alerts whose cause is no change of the database, in a transaction of their own.
+    package static func write(
+        _ alerts: [Alert],
+        in database: Database
+    ) async throws(LedgerError) {
+        guard !alerts.isEmpty else { return }
+        try await database.ledgerCommand { session in try AlertOutbox(session).write(alerts) }
+    }
+
     private func readSlugs(_ accounts: [AccountID]) throws -> [AccountID: String] {
         var slugs: [AccountID: String] = [:]
         let rows = try session.execute(

@@ -31,6 +31,12 @@ enum InvoiceVerifyCommand {
             if let number { numbers = [number] } else { numbers = try await invoices.numbers() }
             var verdicts: [DocumentVerdict] = []
             for number in numbers { verdicts.append(try await invoices.verify(number)) }
+            let wrong = verdicts.filter { !$0.isOK }
+            await VerificationAlert(
+                check: .documents,
+                findingCount: wrong.count,
+                examples: wrong.map { "\($0.number) is not what the events make of it" }
+            ).tell(in: database)
             return CommandResult(
                 text: text(verdicts),
                 json: node(verdicts),

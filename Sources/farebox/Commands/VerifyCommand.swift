@@ -43,6 +43,13 @@ enum VerifyCommand {
             let findings = report.findings.map { finding -> (Verification.Finding, String) in
                 (finding, slugs[finding.account] ?? finding.account.description)
             }
+            await VerificationAlert(
+                check: .ledger,
+                findingCount: report.findingCount,
+                examples: findings.map { finding, slug in
+                    "\(finding.invariant) \(slug): \(finding.message)"
+                }
+            ).tell(in: database)
             return CommandResult(
                 text: text(report, findings, pinCount: pins.count),
                 json: node(report, findings, pinCount: pins.count),

@@ -173,6 +173,13 @@ struct Instance: Sendable {
                 loops,
                 consoleRunner,
                 webhooks,
+                UpstreamAlertsRunner(
+                    board: board,
+                    database: database,
+                    instance: options.instanceLabel,
+                    log: log,
+                    now: now
+                ),
                 sealing,
                 projections,
                 ShippingRunner(shipper: shipper, settlement: settlement, journal: journal),
