@@ -95,6 +95,19 @@ CREATE TABLE webhook_attempts (
         ON DELETE CASCADE
 );
 
+-- The ends of keys that were told already. An end that is moved is told anew.
+CREATE TABLE told_expiries (
+    account_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, key_id, expires_at),
+    FOREIGN KEY (account_id, key_id) REFERENCES api_keys
+);
+
+CREATE INDEX api_keys_by_expiry ON api_keys (expires_at)
+    WHERE revoked_at IS NULL AND expires_at IS NOT NULL;
+
+GRANT SELECT, INSERT ON told_expiries TO farebox_service;
 GRANT SELECT, INSERT ON webhook_endpoints, webhook_secrets TO farebox_service;
 GRANT UPDATE (state) ON webhook_endpoints TO farebox_service;
 GRANT DELETE ON webhook_secrets TO farebox_service;

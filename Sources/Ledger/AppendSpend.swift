@@ -20,16 +20,26 @@ struct AppendSpend {
     }
 
     /// Adds what the events took from the balance, late charges too: they post even above a cap.
-    func count(_ placed: [PlacedEvent], cappedAccounts: Set<AccountID>) throws {
+    ///
+    /// - Returns: what was added to which days.
+    func count(
+        _ placed: [PlacedEvent],
+        cappedAccounts: Set<AccountID>
+    ) throws -> [CapAlerts.Counted: Pico] {
         let charges = charges(of: placed, cappedAccounts)
-        guard !charges.isEmpty else { return }
+        guard !charges.isEmpty else { return [:] }
         let places = Array(charges.keys)
         let days = try findDays(places)
-        guard !days.isEmpty else { return }
+        guard !days.isEmpty else { return [:] }
         let counted = days.map { (place: places[$0.index], day: $0.day) }
         let amounts = counted.map { charges[$0.place] ?? .zero }
         try add(amounts, to: counted)
         try settle(amounts, of: counted)
+        return zip(counted, amounts).reduce(into: [:]) { sums, part in
+            let ((place, day), amount) = part
+            let key = CapAlerts.Counted(account: place.account, scope: place.scope, day: day)
+            sums[key, default: .zero] += amount
+        }
     }
 
     private func charges(

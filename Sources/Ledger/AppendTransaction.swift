@@ -42,11 +42,16 @@ package struct AppendTransaction {
         }
         try EventColumns(append.placed, currencies: locked.currencies).insert(into: session)
         try writeHeads(append)
-        try AppendSpend(session).count(append.placed, cappedAccounts: locked.cappedAccounts)
+        let counted = try AppendSpend(session).count(
+            append.placed,
+            cappedAccounts: locked.cappedAccounts
+        )
         try writeLeases(append)
         try closeLeases(append)
         try writeParked(append.parked)
-        try AlertOutbox(session).write(alerts(locked, append))
+        try AlertOutbox(session).write(
+            alerts(locked, append) + CapAlerts(session).alerts(of: counted, at: locked.clock)
+        )
         return outcomes
     }
 

@@ -155,6 +155,28 @@ def test_an_upstream_that_is_down_is_told_to_operators_alone(fresh, tmp_path, re
     assert not [path for path, _, _ in receiver.messages if path == "/acme"]
 
 
+def test_a_cap_and_a_key_near_their_end_are_told_to_their_account(fresh, demo, receiver):
+    fresh.configure_demo(demo.url)
+    url = fresh.start()
+    fresh.account("acme", "1")
+    fresh.json("webhook", "create", f"{receiver.url}/acme", "--account", "acme", "--private")
+    # 16 tokens at 10 a million, and the prompt is free: exactly four fifths.
+    key = fresh.json("key", "create", "acme", "--name", "ci", "--cap-day", "0.0002")
+    fresh.await_key(key["secret"])
+    assert post(url, PATH, key["secret"], chat("demo-exact", max_tokens=16)).status == 200
+    _, body = await_message(receiver, "/acme", "cap.nearly_reached")
+    told = json.loads(body)["data"]
+    assert {name: told[name] for name in ["scope", "id", "name", "period", "limit", "spent"]} == {
+        "scope": "key", "id": key["id"], "name": "ci", "period": "day", "limit": "0.0002",
+        "spent": "0.00016"}
+    # As if it had been made long ago.
+    fresh.database.query(
+        "UPDATE api_keys SET created_at = now() - interval '99 days',"
+        f" expires_at = now() + interval '1 day' WHERE key_id = '{key['id']}'")
+    _, body = await_message(receiver, "/acme", "key.expiring")
+    assert json.loads(body)["data"]["key"] == key["id"]
+
+
 def test_what_a_verification_finds_is_told_to_operators(fresh, demo, receiver):
     fresh.configure_demo(demo.url)
     fresh.start()

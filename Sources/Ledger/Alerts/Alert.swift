@@ -8,6 +8,8 @@ package enum AlertKind: String, CaseIterable, Sendable {
     case verificationFailed = "verification.failed"
     case upstreamDown = "upstream.down"
     case upstreamUp = "upstream.up"
+    case capNearlyReached = "cap.nearly_reached"
+    case keyExpiring = "key.expiring"
 }
 
 package enum AlertEntity {}
