@@ -1,6 +1,7 @@
 """The upstream that every system under test calls, and the systems that Farebox is held against."""
 
 import json
+import os
 import pathlib
 import shutil
 import socket
@@ -32,11 +33,26 @@ def await_port(port, process, seconds=60):
             time.sleep(0.05)
 
 
+def await_answer(peer, seconds=60):
+    """Waits until a call is answered as it should be."""
+    call = urllib.request.Request(
+        f"{peer.url}/v1/chat/completions", data=request_of(1024).encode(),
+        headers={"content-type": "application/json", "authorization": f"Bearer {peer.key}"})
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(call, timeout=30) as answer:
+                return answer.read()
+        except OSError:
+            assert time.monotonic() < deadline, f"{peer.url} does not answer"
+            time.sleep(0.1)
+
+
 class Peer:
     """A process that takes calls on a port of its own."""
 
-    def __init__(self, command, port, seconds=60, log=None, **more):
-        self.port = port
+    def __init__(self, command, port, seconds=60, log=None, key="none", **more):
+        self.port, self.key = port, key
         self.url = f"http://127.0.0.1:{port}"
         output = open(log, "wb") if log else subprocess.DEVNULL
         self.process = subprocess.Popen(
@@ -97,6 +113,61 @@ def nginx_proxy(folder, upstream, name="nginx"):
                 proxy_buffering off; proxy_request_buffering off;
             }}
         }}""")
+
+
+def haproxy(folder, upstream):
+    """A haproxy of one thread, with connections kept."""
+    port = free_port()
+    home = pathlib.Path(folder) / "haproxy"
+    home.mkdir()
+    (home / "haproxy.cfg").write_text(f"""
+global
+    nbthread 1
+    maxconn 9000
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 600s
+    timeout server 600s
+    http-reuse always
+frontend calls
+    bind 127.0.0.1:{port} backlog 4096
+    default_backend upstream
+backend upstream
+    server only 127.0.0.1:{upstream.port}
+""")
+    return Peer([shutil.which("haproxy", path=PLACES), "-f", home / "haproxy.cfg"], port,
+                log=home / "log")
+
+
+def litellm(folder, upstream, programs):
+    """LiteLLM's proxy without a database: one key is checked, nothing is held and nothing kept."""
+    port, key = free_port(), "sk-" + "0123456789abcdef" * 4
+    home = pathlib.Path(folder) / "litellm"
+    home.mkdir()
+    # JSON is YAML.
+    (home / "config.yaml").write_text(json.dumps({
+        "general_settings": {"master_key": key},
+        "model_list": [{"model_name": "demo-small", "litellm_params": {
+            "model": "openai/demo-small", "api_base": f"{upstream.url}/v1", "api_key": "none"}}]}))
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environment["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    return Peer([programs / "litellm", "--config", home / "config.yaml", "--host", "127.0.0.1",
+                 "--port", port, "--num_workers", 1, "--telemetry", "False"], port, seconds=120,
+                log=home / "log", key=key, env=environment)
+
+
+def smg(folder, upstream, programs):
+    """The gateway in Rust before one upstream of OpenAI's format: no key is checked, nothing
+    is held and nothing kept."""
+    port = free_port()
+    peer = Peer([programs / "smg", "launch", "--host", "127.0.0.1", "--port", port,
+                 "--prometheus-port", free_port(), "--backend", "openai", "--log-level", "error",
+                 "--worker-urls", upstream.url], port, seconds=120,
+                log=pathlib.Path(folder) / "smg.log")
+    # It listens before it has found its upstream.
+    await_answer(peer)
+    return peer
 
 
 class PacedUpstream(Peer):

@@ -1,167 +1,181 @@
-"""Measures CPU time per call of nginx and of Farebox by turns; called by benchmarks/proxy."""
+"""Measures CPU time a call of several systems by turns; called by benchmarks/proxy."""
 
 import argparse
-import json
-import os
+import contextlib
 import pathlib
 import re
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
+import types
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "Tests/acceptance"))
+from accounting import cpu_seconds, postmaster
+from figures import machine, spread, table, write
+from peers import (
+    PacedUpstream, haproxy, litellm, nginx_proxy, request_of, smg, static_upstream)
+from systems import Farebox, scratch
 
-from accounting import family  # noqa: E402
-from harness import Installation  # noqa: E402
-
-TICKS = os.sysconf("SC_CLK_TCK")
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-ANSWER = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "demo-small",
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": "x" * 700},
-            "finish_reason": "stop",
-        }
-    ],
-    "usage": {"prompt_tokens": 200, "completion_tokens": 150, "total_tokens": 350},
-}
-REQUEST = {
-    "model": "demo-small",
-    "max_tokens": 256,
-    "messages": [{"role": "user", "content": "y" * 900}],
-}
+CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
+PACED_CHUNKS = 50
 
 
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        try:
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        except FileNotFoundError:
-            pass
-    return total / TICKS
+class Case:
+    """Calls of one kind over so many connections, each of which waits for its answer."""
+
+    def __init__(self, name, connections=64, length=1024, path=CHAT, stream=False, others=()):
+        self.name, self.connections, self.path = name, connections, path
+        self.body = request_of(length, stream=stream, messages=path == MESSAGES)
+        # The gateways of PyPI that take part.
+        self.others = others
 
 
-def nginx(folder, name, server):
-    """Runs an nginx with one server block and returns its process."""
-    home = pathlib.Path(folder) / name
-    home.mkdir()
-    temporary = "".join(
-        f"{kind}_temp_path {home}/{kind};"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (home / "nginx.conf").write_text(f"""
-        worker_processes 1; pid {home}/pid; error_log stderr error; daemon off;
-        worker_rlimit_nofile 15000;
-        events {{ worker_connections 6000; }}
-        http {{ access_log off; keepalive_requests 1000000000; {temporary} {server} }}""")
-    return subprocess.Popen([NGINX, "-c", home / "nginx.conf"])
+WHOLE = [
+    Case("1 KB, 1 connection", 1),
+    Case("1 KB, 64 connections", others=("smg", "litellm")),
+    Case("1 KB, 512 connections", 512, others=("smg",)),
+    Case("1 KB, 2048 connections", 2048),
+    Case("50 KB, 64 connections", length=50_000),
+    Case("500 KB, 64 connections", length=500_000),
+    Case("messages to chat, 64 connections", path=MESSAGES),
+]
+BURST = [Case("stream at once, 64 connections", stream=True)]
+PACED = [Case("paced stream, a chunk, 64 connections", stream=True)]
 
 
-def load(url, key, connections, seconds, folder):
-    """Calls per connection without a pause; returns the count of answers, which must all be 200."""
+def load(system, case, seconds, folder):
+    """Calls without a pause; returns the count of answers, which must all be 200."""
     script = pathlib.Path(folder) / "post.lua"
     script.write_text(
         'wrk.method = "POST"\n'
-        f"wrk.body = [==[{json.dumps(REQUEST)}]==]\n"
+        f"wrk.body = [==[{case.body}]==]\n"
         'wrk.headers["content-type"] = "application/json"\n'
-        f'wrk.headers["authorization"] = "Bearer {key}"\n'
+        f'wrk.headers["authorization"] = "Bearer {system.key}"\n'
     )
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script]
-        + [f"{url}/v1/chat/completions"],
+        ["wrk", "-t1", f"-c{case.connections}", f"-d{seconds}s", "--timeout", "60s",
+         "-s", script, system.url + case.path],
         check=True, capture_output=True, text=True,
     )
     assert "Non-2xx" not in done.stdout, done.stdout
     return int(re.search(r"(\d+) requests in", done.stdout)[1])
 
 
+def measure(name, system, case, options, folder, sent):
+    """CPU µs a call of the system and of PostgreSQL, and calls a second.
+
+    Chunks count instead of calls where the upstream says how many it has sent.
+    """
+    before, chunks = [cpu_seconds(system.pids), cpu_seconds([postmaster()])], sent()
+    start = time.monotonic()
+    # A call of LiteLLM's takes so long that a short round would have cut most of its calls off.
+    count = load(system, case, options.seconds * (5 if name == "litellm" else 1), folder)
+    assert count, f"{name} answered no call"
+    seconds = time.monotonic() - start
+    if isinstance(system, Farebox):
+        # What was acknowledged but not yet shipped belongs to the round as well.
+        time.sleep(0.5)
+    count = sent() - chunks or count
+    own = cpu_seconds(system.pids) - before[0]
+    database = cpu_seconds([postmaster()]) - before[1]
+    return {"own": own / count * 1e6, "database": database / count * 1e6, "rate": count / seconds}
+
+
+def turns(cases, systems, options, folder, sent=lambda: 0):
+    """Figures by case and system, a value a round."""
+    found = {}
+    for case in cases:
+        taking = {name: system for name, system in systems.items()
+                  if name in ("nginx", "haproxy", "farebox", *case.others)}
+        for system in taking.values():
+            load(system, case, 1, folder)
+        rounds = {name: [] for name in taking}
+        for number in range(options.rounds):
+            for name, system in taking.items():
+                say(f"{case.name}, round {number + 1} of {options.rounds}: {name}")
+                rounds[name].append(measure(name, system, case, options, folder, sent))
+        found[case.name] = rounds
+    return found
+
+
+def say(words):
+    print(f"\r{words:70}", end="", file=sys.stderr)
+
+
+def run(kind, cases, options, folder):
+    """Starts every system before the upstream of a kind, and measures the cases by turns."""
+    cases = [case for case in cases if all(word in case.name for word in options.only)]
+    if not cases:
+        return {}
+    folder = folder / kind
+    folder.mkdir()
+    with contextlib.ExitStack() as started:
+        def start(part):
+            started.callback(part.end)
+            return part
+
+        upstream = start(PacedUpstream(0.02, PACED_CHUNKS) if kind == "paced"
+                         else static_upstream(folder))
+        sent = getattr(upstream, "sent", lambda: 0)
+        if kind == "burst":
+            port = upstream.stream_port
+            upstream = types.SimpleNamespace(port=port, url=f"http://127.0.0.1:{port}")
+        systems = {"nginx": start(nginx_proxy(folder, upstream)),
+                   "haproxy": start(haproxy(folder, upstream)),
+                   "farebox": start(Farebox(folder, upstream))}
+        if options.gateways and any(case.others for case in cases):
+            systems["smg"] = start(smg(folder, upstream, options.gateways))
+            systems["litellm"] = start(litellm(folder, upstream, options.gateways))
+        found = turns(cases, systems, options, folder, sent)
+        systems["farebox"].check()
+    return found
+
+
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--connections", type=int, default=64)
-    options.add_argument("--seconds", type=int, default=5)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--seconds", type=int, default=2)
+    options.add_argument("--only", nargs="+", default=[], help="words of the cases to run")
+    options.add_argument("--gateways", type=pathlib.Path, help="where smg and litellm are")
+    options.add_argument("--quick", action="store_true", help="one short round: that it runs")
     options.add_argument("--output", default="benchmarks/proxy.json")
     options = options.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 1, 1
 
-    folder = tempfile.mkdtemp()
-    body = json.dumps(ANSWER).replace("'", "\\'")
-    upstream_port, proxy_port = 18080 + os.getpid() % 1000, 19080 + os.getpid() % 1000
-    upstream = nginx(
-        folder, "upstream",
-        f"server {{ listen 127.0.0.1:{upstream_port} reuseport; default_type application/json;"
-        f" location / {{ return 200 '{body}'; }} }}")
-    proxy = nginx(
-        folder, "proxy",
-        f"upstream u {{ server 127.0.0.1:{upstream_port}; keepalive 1024;"
-        " keepalive_requests 1000000000; }"
-        f"server {{ listen 127.0.0.1:{proxy_port} reuseport; location / {{"
-        ' proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection "";'
-        " proxy_buffering off; proxy_request_buffering off; } }")
-    farebox = Installation(folder)
-    try:
-        farebox.prepare()
-        farebox.configure(
-            {"chat": {"format": "openai", "baseURL": f"http://127.0.0.1:{upstream_port}/v1"}},
-            {"demo-small": {"routes": [{"upstream": "chat"}]}})
-        key = farebox.account("bench", "100000")
-        url = farebox.start()
-        postmaster = int(
-            (pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]) / "data/postmaster.pid")
-            .read_text().split()[0])
-        systems = {
-            "nginx": (f"http://127.0.0.1:{proxy_port}", [proxy.pid], []),
-            "farebox": (url, [farebox.process.pid], [postmaster]),
-        }
-        rows = {name: {"own": [], "database": [], "rate": []} for name in systems}
-        for target, _, _ in systems.values():
-            load(target, key, options.connections, 2, folder)
-        for _ in range(options.rounds):
-            for name, (target, own, database) in systems.items():
-                before = [cpu_seconds(sum(map(family, pids), [])) for pids in (own, database)]
-                start = time.monotonic()
-                count = load(target, key, options.connections, options.seconds, folder)
-                seconds = time.monotonic() - start
-                # What was acknowledged but not yet shipped belongs to the round as well.
-                time.sleep(1)
-                after = [cpu_seconds(sum(map(family, pids), [])) for pids in (own, database)]
-                rows[name]["own"].append((after[0] - before[0]) / count * 1e6)
-                rows[name]["database"].append((after[1] - before[1]) / count * 1e6)
-                rows[name]["rate"].append(count / seconds)
-        report(options, rows)
-        farebox.settled("bench", 120)
-        farebox.verify()
-        print("ledger verify: every invariant holds")
-    finally:
-        farebox.end()
-        proxy.terminate()
-        upstream.terminate()
-        shutil.rmtree(folder, ignore_errors=True)
+    folder = scratch()
+    found = {}
+    for kind, cases in (("whole", WHOLE), ("burst", BURST), ("paced", PACED)):
+        found |= run(kind, cases, options, folder)
+    report(options, found)
 
 
-def report(options, rows):
-    print(f"\nCPU µs per unary call, {options.connections} connections, median (least–most) of "
-          f"{options.rounds} rounds by turns; calls/s is a wall figure and noisy\n")
-    print(f"{'':10}{'own process':>24}{'PostgreSQL':>14}{'calls/s':>10}")
-    for name, row in rows.items():
-        own = f"{statistics.median(row['own']):.1f} ({min(row['own']):.1f}–{max(row['own']):.1f})"
-        print(f"{name:10}{own:>24}{statistics.median(row['database']):>14.1f}"
-              f"{statistics.median(row['rate']):>10.0f}")
-    ratios = [f / n for f, n in zip(rows["farebox"]["own"], rows["nginx"]["own"])]
-    print(f"\nfarebox / nginx: {statistics.median(ratios):.2f} "
-          f"({min(ratios):.2f}–{max(ratios):.2f})")
-    pathlib.Path(options.output).write_text(
-        json.dumps({"connections": options.connections, "ratios": ratios, **rows}, indent=2))
+def report(options, found):
+    print(f"\rCPU µs a call of all processes of a system, median (least–most) of "
+          f"{options.rounds} rounds by turns (load {machine()['load']:.1f});\n"
+          "calls a second are a wall figure, noisy on a busy machine.\n")
+    table(["", "nginx", "haproxy", "farebox", "farebox / nginx", "PostgreSQL beside", "calls/s"],
+          [[name, *(spread(values(rounds[system], "own"), ".1f")
+                    for system in ("nginx", "haproxy", "farebox")),
+            spread(ratios(rounds, "nginx")), spread(values(rounds["farebox"], "database"), ".1f"),
+            spread(values(rounds["farebox"], "rate"), ".0f")] for name, rounds in found.items()])
+    beside = [(name, other, rounds) for name, rounds in found.items()
+              for other in ("smg", "litellm") if other in rounds]
+    if beside:
+        table(["gateways, metering off", "", "CPU a call", "farebox / it", "calls/s"],
+              [[name, other, spread(values(rounds[other], "own"), ".1f"),
+                spread(ratios(rounds, other), ".4f"), spread(values(rounds[other], "rate"), ".0f")]
+               for name, other, rounds in beside])
+    write(options.output, {"rounds": options.rounds, "microseconds": found})
+
+
+def values(rounds, figure):
+    return [each[figure] for each in rounds]
+
+
+def ratios(rounds, other):
+    """Farebox's CPU time over another's in the same round; only where the other took any."""
+    return [own / its for own, its in zip(values(rounds["farebox"], "own"),
+                                          values(rounds[other], "own")) if its > 0]
 
 
 main()
