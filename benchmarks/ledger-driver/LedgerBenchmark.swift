@@ -20,6 +20,8 @@ struct LedgerBenchmark {
         case "populate": figures = try await Population.make(database, options)
         case "append": figures = try await AppendMeasure.run(database, options)
         case "leases": figures = try await LeaseMeasure.run(database, options)
+        case "project": figures = try await ProjectionMeasure.follow(database)
+        case "rebuild": figures = try await ProjectionMeasure.rebuild(database)
         case "seal": figures = try await SweepMeasure.seal(database)
         case "verify": figures = try await SweepMeasure.verify(database)
         default: throw BenchmarkError("\(operation) is no operation")

@@ -166,7 +166,8 @@ enum Population {
             instance: .make(at: now),
             label: label,
             expectedNonce: nil,
-            freshNonce: Nonce(high: generator.next(), low: generator.next())
+            freshNonce: Nonce(high: generator.next(), low: generator.next()),
+            epochKnown: 0
         )
     }
 }

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+from figures import spread, write
+
 TICKS = os.sysconf("SC_CLK_TCK")
 DRIVER = os.environ["LEDGER_DRIVER"]
 POSTMASTER = int(
@@ -137,14 +139,17 @@ def main():
         "the same, keys and projects capped, 1000":
             lambda: driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=1000, events=events),
         "seal what was appended": lambda: driver("seal"),
+        "project what was appended": lambda: driver("project"),
         "leases, 1 instance, hot":
             lambda: driver("leases", instances=1, operations=events // 20),
         "leases, 8 instances, hot":
             lambda: driver("leases", instances=8, operations=events // 10),
+        "rebuild both projections": lambda: driver("rebuild"),
         "verify": lambda: driver("verify"),
         "pgbench -N": lambda: pgbench(1 if options.quick else 3),
     }
     driver("seal")
+    driver("project")
     rounds = {name: [] for name in work}
     for number in range(options.rounds):
         for name, step in work.items():
@@ -152,11 +157,6 @@ def main():
             rounds[name].append(measured(step))
     print(f"\r{'':70}\r", end="", file=sys.stderr)
     report(options, rounds)
-
-
-def spread(values, form):
-    return (f"{statistics.median(values):{form}} "
-            f"({min(values):{form}}–{max(values):{form}})")
 
 
 def report(options, rounds):
@@ -181,9 +181,8 @@ def report(options, rounds):
         for word in ("median", "p99"):
             values = [figure[f"{word}_microseconds"] / 1000 for figure in figures]
             print(f"{name}: {word} {spread(values, '.2f')} ms")
-    pathlib.Path(options.output).write_text(
-        json.dumps({"rounds": options.rounds, "events": options.events, "figures": rounds},
-                   indent=2))
+    write(options.output, {
+        "rounds": options.rounds, "events": options.events, "figures": rounds})
 
 
 main()
