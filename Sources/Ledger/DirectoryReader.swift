@@ -127,17 +127,22 @@ struct DirectoryReader {
         }
         var changes = DirectoryChanges()
         if !accounts.isEmpty { changes.accounts = try self.accounts(accounts) }
-        if !keys.isEmpty || !projects.isEmpty {
+        // Apart from each other, so that both find theirs by the primary key: with OR between them
+        // PostgreSQL reads the whole table.
+        let wanted: [SQL] = [
+            """
+            JOIN unnest(\(keyOwners), \(keys)) AS changed (account_id, key_id)
+                USING (account_id, key_id)
+            """,
+            """
+            JOIN unnest(\(projectOwners), \(projects)) AS changed (account_id, project_id)
+                USING (account_id, project_id)
+            """,
+        ]
+        for (join, owners) in zip(wanted, [keyOwners, projectOwners]) where !owners.isEmpty {
             for table in ["api_keys", Self.retiredKeys] {
-                let rows = try session.execute(
-                    """
-                    SELECT \(Self.keyColumns) FROM \(table)
-                    WHERE (account_id, key_id) IN (SELECT unnest(\(keyOwners)), unnest(\(keys)))
-                        OR (account_id, project_id)
-                            IN (SELECT unnest(\(projectOwners)), unnest(\(projects)))
-                    """
-                )
-                let found = try self.keys(rows, ofAccounts: keyOwners + projectOwners)
+                let rows = try session.execute("SELECT \(Self.keyColumns) FROM \(table) \(join)")
+                let found = try self.keys(rows, ofAccounts: owners)
                 changes.keys.merge(found) { current, _ in current }
             }
         }
