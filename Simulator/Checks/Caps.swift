@@ -66,7 +66,6 @@ extension World {
 
     /// No instance believes in more of a cap than the database has set aside for it.
     func checkCapClaims(_ process: Process, _ index: Int, _ lease: LeaseID) {
-        if plan.liftsCaps { return }
         let parts = database.accounts[accounts[index]]?.caps.leases[lease] ?? [:]
         for (day, available) in process.books[index]?.capsAvailable ?? [:] {
             if available < .zero { fail("process \(process.id): more held than leased of \(day)") }

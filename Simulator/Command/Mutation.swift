@@ -14,6 +14,7 @@ enum Mutation: String, CaseIterable {
     case marksAfterReoffer = "marks-after-reoffer"
     case outlivesItsSuccessor = "outlives-its-successor"
     case holdsBesideCaps = "holds-beside-caps"
+    case chargesUncappedToCaps = "charges-uncapped-to-caps"
     case neverWithdraws = "never-withdraws"
 
     // Of the database: a rule is broken in what it keeps or says.

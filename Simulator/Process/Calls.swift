@@ -154,7 +154,8 @@ extension World {
             disk: process.disk,
             caller: caller,
             truth: truth,
-            hold: hold
+            hold: hold,
+            capped: mutation == .chargesUncappedToCaps ? [.key, .project] : hold.capped
         )
         calls.append(call)
         callsByEvent[call.event] = call.id

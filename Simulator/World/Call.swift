@@ -13,6 +13,8 @@ final class Call {
     /// What it really costs.
     let truth: Pico
     var hold: EscrowHold
+    /// The caps that its event says it was taken from.
+    let capped: CappedScopes
 
     /// The journal has its draft, and nobody has destroyed it since.
     var isJournalled = false
@@ -37,7 +39,8 @@ final class Call {
         disk: DiskID,
         caller: Caller,
         truth: Pico,
-        hold: EscrowHold
+        hold: EscrowHold,
+        capped: CappedScopes
     ) {
         self.id = id
         self.accountIndex = accountIndex
@@ -47,6 +50,7 @@ final class Call {
         self.caller = caller
         self.truth = truth
         self.hold = hold
+        self.capped = capped
     }
 
     /// What the customer pays: the truth, but never more than the hold.
@@ -104,7 +108,7 @@ extension Call {
     }
 
     private var usage: Usage {
-        Usage(
+        var usage = Usage(
             request: RequestID(high: event.high, low: event.low),
             lease: hold.lease,
             key: caller.key,
@@ -118,5 +122,7 @@ extension Call {
             priceVersion: PriceVersion(1),
             hold: hold.amount
         )
+        usage.capped = capped
+        return usage
     }
 }

@@ -31,8 +31,7 @@ struct Plan {
     var caps: [(scope: CapScope, limits: SpendLimits)] = []
     /// Limits that are raised or lowered.
     var capMoves = 0
-    /// A cap may also be lifted altogether: its calls then take nothing from what is set aside of it,
-    /// and are charged to it all the same.
+    /// A cap may also be lifted altogether, and set again while calls run that took nothing from it.
     var liftsCaps = false
     /// Grants that end while the simulation runs.
     var endingGrants: Int

@@ -129,6 +129,7 @@ extension AdmittedCall {
             hold: admission.hold.amount
         )
         usage.attempts = attempts
+        usage.capped = admission.hold.capped
         if admission.wasCapLowered { usage.loweredCap = admission.outputCap }
         return usage
     }

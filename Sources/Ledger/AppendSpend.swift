@@ -11,7 +11,8 @@ struct AppendSpend {
         self.session = session
     }
 
-    /// What of one scope was charged to one lease, admitted in one quarter of an hour.
+    /// What of one scope was charged to one lease's part of it, admitted in one quarter of an hour;
+    /// without a lease, what was charged by calls that took nothing from such a part.
     private struct Place: Hashable {
         let account: AccountID
         let scope: Identifier<CapScope>
@@ -56,7 +57,7 @@ struct AppendSpend {
                     account: event.hashed.event.account,
                     scope: scope.id,
                     quarter: SpendDay.quarter(of: usage.admittedAt),
-                    lease: usage.lease
+                    lease: usage.hasTaken(from: scope) ? usage.lease : nil
                 )
                 charges[place, default: .zero] -= event.effect.amount
             }
@@ -123,5 +124,18 @@ struct AppendSpend {
                 AND cap_leases.day_starts_at = charge.starts_at
             """
         )
+    }
+}
+
+extension Usage {
+    /// Whether the call's hold was taken from this cap too.
+    ///
+    /// A call from before the cap, or from while it was lifted, was not: its charge counts, and
+    /// leaves to others what they have set aside.
+    package func hasTaken(from scope: CapScope) -> Bool {
+        switch scope {
+        case .key(let key): key == self.key && capped.contains(.key)
+        case .project(let project): project == self.project && capped.contains(.project)
+        }
     }
 }

@@ -28,6 +28,14 @@ struct CapBook: Sendable {
     struct Place: Hashable, Sendable {
         fileprivate let scope: CapScope
         fileprivate let number: UInt64
+
+        /// As the call's event tells it.
+        var capped: CappedScopes {
+            switch scope {
+            case .key: .key
+            case .project: .project
+            }
+        }
     }
 
     private var leases: [CapScope: [Lease]] = [:]

@@ -105,15 +105,12 @@ struct CapLeases {
         )
     }
 
-    /// Takes back parts that the instance no longer counts as its own, as far as they are left.
-    ///
-    /// Calls that came while a cap was lifted took nothing from the instance's part, and are charged
-    /// to it all the same.
+    /// Takes back parts that the instance no longer counts as its own.
     func giveBack(_ returns: [CapReturn]) throws {
         guard !returns.isEmpty else { return }
         _ = try session.executePrepared(
             """
-            UPDATE cap_leases SET granted = greatest(settled, cap_leases.granted - amount),
+            UPDATE cap_leases SET granted = cap_leases.granted - amount,
                 op_seq = \(opSequence), op_result = amount
             FROM unnest(\(returns.map(\.day.scope.id)), \(returns.map(\.day.startsAt)),
                 \(returns.map(\.amount))) AS less (scope_id, starts_at, amount)

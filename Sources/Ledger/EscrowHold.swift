@@ -8,8 +8,15 @@ package struct EscrowHold: Hashable, Sendable {
     /// The lease that the call's usage event names; nil when the amount is zero.
     package let lease: LeaseID?
     package let amount: Pico
+    /// The caps that it was taken from as well; the call's usage event says so.
+    package let capped: CappedScopes
     /// Tells this hold from every other of its account.
     let serial: UInt64
+
+    /// The same hold with another amount.
+    func holding(_ amount: Pico) -> EscrowHold {
+        EscrowHold(account: account, lease: lease, amount: amount, capped: capped, serial: serial)
+    }
 }
 
 /// What a call asks of its account.

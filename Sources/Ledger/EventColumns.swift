@@ -37,6 +37,7 @@ struct EventColumns {
     private var fromLease: [Int64?] = []
     private var excess: [Int64?] = []
     private var upstreamCost: [Int64?] = []
+    private var capped: [Int16?] = []
     private var data: [JSONText?] = []
 
     /// The columns that only usage has.
@@ -46,7 +47,8 @@ struct EventColumns {
         input_tokens, cache_read_tokens, cache_write_short_tokens, cache_write_long_tokens,
         audio_input_tokens, image_input_tokens, output_tokens, audio_output_tokens,
         reasoning_tokens, web_searches, latency_ms, first_byte_ms, status, outcome, usage_source,
-        price_version, hold_pico, charge_pico, from_lease_pico, excess_pico, upstream_cost_pico
+        price_version, hold_pico, charge_pico, from_lease_pico, excess_pico, upstream_cost_pico,
+        capped
         """
 
     init(_ placed: [PlacedEvent], currencies: [AccountID: Currency]) {
@@ -105,6 +107,8 @@ struct EventColumns {
         fromLease.append(usage == nil ? nil : effect.fromLease.int64)
         excess.append(usage == nil ? nil : effect.excess.int64)
         upstreamCost.append(usage?.upstreamCost?.int64)
+        let scopes = usage?.capped ?? []
+        capped.append(scopes.isEmpty ? nil : Int16(scopes.rawValue))
     }
 
     /// Inserts the rows: never ON CONFLICT, for a conflict here would be a fault to be seen.
@@ -125,8 +129,8 @@ struct EventColumns {
                 unnest(\(counts[7])), unnest(\(counts[8])), unnest(\(counts[9])),
                 unnest(\(latency)), unnest(\(firstByte)), unnest(\(status)), unnest(\(outcome)),
                 unnest(\(source)), unnest(\(priceVersion)), unnest(\(hold)), unnest(\(charge)),
-                unnest(\(fromLease)), unnest(\(excess)), unnest(\(upstreamCost)), unnest(\(data)),
-                statement_timestamp()
+                unnest(\(fromLease)), unnest(\(excess)), unnest(\(upstreamCost)),
+                unnest(\(capped)), unnest(\(data)), statement_timestamp()
             """
         )
     }

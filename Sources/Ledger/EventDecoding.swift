@@ -164,7 +164,14 @@ private struct EventReader {
         usage.attempts = try attempts()
         usage.loweredCap = try isPresent() ? try integer() : nil
         usage.upstreamCostCurrency = try isPresent() ? try currency() : nil
+        if version >= 4 { usage.capped = try cappedScopes() }
         return usage
+    }
+
+    private mutating func cappedScopes() throws(EventDecodingError) -> CappedScopes {
+        let scopes = CappedScopes(rawValue: try integer())
+        guard scopes.isKnown else { throw .unknownValue }
+        return scopes
     }
 
     mutating func attempts() throws(EventDecodingError) -> [UpstreamAttempt] {

@@ -10,21 +10,27 @@ package enum EventEncoding {
     /// The newest version.
     ///
     /// 2 added the terms of a grant, 3 the attempts of a call that failed before the one that
-    /// ended it, its lowered cap and the currency of its cost. An event is written in the oldest
-    /// version that has all its fields, so those of before keep their bytes.
-    package static let version: UInt8 = 3
+    /// ended it, its lowered cap and the currency of its cost, 4 the caps that a call was taken
+    /// from. An event is written in the oldest version that has all its fields, so those of before
+    /// keep their bytes.
+    package static let version: UInt8 = 4
 
     /// The version that an event is written in.
     static func version(of body: EventBody) -> UInt8 {
         switch body {
         case .creditGranted(let grant): grant.priority == 0 && grant.expiresAt == nil ? 1 : 2
-        case .usage(let usage):
-            usage.attempts.isEmpty && usage.loweredCap == nil && usage.upstreamCostCurrency == nil
-                ? 1 : 3
+        case .usage(let usage): version(of: usage)
         case .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
             .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost, .periodClosed:
             1
         }
+    }
+
+    private static func version(of usage: Usage) -> UInt8 {
+        if !usage.capped.isEmpty { return 4 }
+        let isFirst =
+            usage.attempts.isEmpty && usage.loweredCap == nil && usage.upstreamCostCurrency == nil
+        return isFirst ? 1 : 3
     }
 
     /// The bytes of an event as its producer states it.
@@ -43,6 +49,7 @@ package enum EventEncoding {
             writer.write(usage.attempts)
             writer.write(optional: usage.loweredCap) { $0.write($1) }
             writer.write(optional: usage.upstreamCostCurrency) { $0.write($1.code) }
+            if version >= 4 { writer.write(usage.capped.rawValue) }
         case .creditGranted(let grant):
             writer.write(grant.grant)
             writer.write(grant.kind.rawValue)

@@ -179,6 +179,10 @@ struct EventRow: Sendable {
         usage.attempts = try attempts(row)
         usage.upstreamCostCurrency = try parsed(row, "cost_currency_text") { Currency($0) }
         usage.loweredCap = try parsed(row, "cap_text") { Int64($0) }
+        // A number that is none gives another hash than the one stored.
+        usage.capped = CappedScopes(
+            rawValue: UInt8(truncatingIfNeeded: try row.get("capped", as: Int16?.self) ?? 0)
+        )
         return usage
     }
 

@@ -128,12 +128,7 @@ extension LeaseBook {
         caps.grow(current.caps, by: growth)
         holds[hold.serial]?.amount += growth
         noteUse(of: growth, now: now)
-        return EscrowHold(
-            account: account,
-            lease: current.lease,
-            amount: current.amount + growth,
-            serial: hold.serial
-        )
+        return hold.holding(current.amount + growth)
     }
 
     /// Joins a second hold of the same call to its first, which has waited for it; nil when the
@@ -145,12 +140,7 @@ extension LeaseBook {
         else { return nil }
         holds[more.serial] = nil
         holds[hold.serial]?.amount += added.amount
-        return EscrowHold(
-            account: account,
-            lease: current.lease,
-            amount: current.amount + added.amount,
-            serial: hold.serial
-        )
+        return hold.holding(current.amount + added.amount)
     }
 
     /// Ends a hold with what the call cost; more than the hold is cut to it, as in the ledger.
@@ -220,7 +210,13 @@ extension LeaseBook {
     ) -> EscrowHold {
         serials &+= 1
         holds[serials] = Hold(lease: id, amount: amount, caps: places)
-        return EscrowHold(account: account, lease: id, amount: amount, serial: serials)
+        return EscrowHold(
+            account: account,
+            lease: id,
+            amount: amount,
+            capped: places.reduce(into: []) { $0.formUnion($1.capped) },
+            serial: serials
+        )
     }
 
     private mutating func noteUse(of amount: Pico, now: Moment) {

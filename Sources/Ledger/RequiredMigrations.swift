@@ -35,5 +35,6 @@ package enum RequiredMigrations {
         "0031_billing",
         "0032_credit_notes",
         "0033_webhooks",
+        "0034_capped_usage",
     ]
 }

@@ -40,6 +40,8 @@ package struct Usage: Hashable, Sendable {
     package var upstreamCostCurrency: Currency?
     /// The output cap that credit lowered the call to; nil when it had the one that it asked for.
     package var loweredCap: Int64?
+    /// The caps that its hold was taken from, which its charge is taken from in turn.
+    package var capped: CappedScopes
 
     package init(
         request: RequestID,
@@ -82,6 +84,7 @@ package struct Usage: Hashable, Sendable {
         attempts = []
         upstreamCostCurrency = nil
         loweredCap = nil
+        capped = []
     }
 }
 

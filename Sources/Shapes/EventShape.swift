@@ -121,6 +121,7 @@ extension JSONNode {
                     ? .null : .text((usage.upstreamCostCurrency ?? currency).code)
             ),
             ("lowered_cap", usage.loweredCap.map(JSONNode.integer) ?? .null),
+            ("capped", .array(usage.capped.names.map(JSONNode.text))),
         ]
         return .object(fields)
     }

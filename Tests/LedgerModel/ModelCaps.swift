@@ -87,7 +87,9 @@ package struct ModelCaps: Hashable, Sendable {
         for scope in [CapScope.key(usage.key), .project(usage.project)]
         where limits[scope] != nil {
             let day = add(charge, to: scope, admittedAt: usage.admittedAt)
-            guard let lease = usage.lease, let part = leases[lease]?[day] else { continue }
+            guard usage.hasTaken(from: scope), let lease = usage.lease,
+                let part = leases[lease]?[day]
+            else { continue }
             leases[lease]?[day]?.settled = min(part.granted, part.settled + charge)
         }
     }
@@ -151,10 +153,10 @@ package struct ModelCaps: Hashable, Sendable {
     ) throws(LedgerError) {
         for part in returns {
             guard var row = leases[lease]?[part.day] else { continue }
-            row.granted = max(row.settled, row.granted - part.amount)
+            row.granted -= part.amount
             row.opSequence = opSequence
             row.opResult = part.amount
-            guard row.opResult >= .zero else {
+            guard row.opResult >= .zero, row.settled <= row.granted else {
                 throw LedgerError(.refused, "cap_leases_check")
             }
             leases[lease]?[part.day] = row

@@ -19,6 +19,16 @@ import Testing
         #expect(desk.served == [2])
     }
 
+    @Test func `a call under no cap that says it was taken from one`() {
+        var desk = Desk()
+        desk.answer(account: 1_000, caps: [(desk.key, granted: 50, limit: 100, escrowed: 50)]) {
+            $0.wait(1, for: 10, under: [$0.key])
+        }
+        #expect(desk.holds[1]?.capped == .key)
+        let uncapped = desk.hold(10, under: [])
+        #expect(uncapped?.capped == [])
+    }
+
     @Test func `a refusal that does not name its cap, or comes before the deadline`() {
         var desk = Desk()
         desk.answer(account: 1_000, caps: [(desk.key, granted: 0, limit: 100, escrowed: 95)]) {

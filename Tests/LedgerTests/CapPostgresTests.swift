@@ -77,6 +77,29 @@ struct CapPostgresTests {
         }
     }
 
+    @Test func `a lifted cap's calls that are charged to what others have set aside of it`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let shop = try await Shop(ledger, limits: SpendLimits(day: Pico(100)))
+            let lease = CappedLease(shop, try await ledger.register())
+            _ = try await lease.acquire(1, want: 50, least: 50)
+            try await shop.limit([.day: nil])
+            // Admitted under no cap, on the same lease, while another call holds all of the part.
+            let uncapped = shop.usage(40, lease: lease.id, capped: [])
+            _ = try await ledger.events.append([uncapped])
+            try await shop.limit([.day: Pico(100)])
+            let cap = try await shop.figures(at: shop.noon, .key(shop.key))[0].windows[0]
+            #expect(cap.spent == Pico(40))
+            #expect(cap.escrowed == Pico(50))
+            #expect(try await lease.acquire(2, want: 60, least: 11).caps[0].granted == .zero)
+            #expect(try await lease.acquire(3, want: 60, least: 10).caps[0].granted == Pico(10))
+            _ = try await ledger.events.append([shop.usage(50, lease: lease.id)])
+            #expect(try await shop.spent(at: shop.noon) == [90])
+            try await shop.verify()
+        }
+    }
+
     @Test func `a dead instance keeps a cap's money for ever`() async throws {
         try await LedgerFixture.run { ledger in
             let shop = try await Shop(ledger, limits: SpendLimits(day: Pico(100)))

@@ -18,6 +18,11 @@ import Testing
             .usage(charge: .zero, of: account) { $0.attempts = attempts },
             .usage(charge: Pico(1), of: account) { $0.loweredCap = 312 },
             .usage(charge: Pico(1), of: account) { $0.upstreamCostCurrency = Currency("EUR") },
+            .usage(charge: Pico(1), of: account) { $0.capped = .project },
+            .usage(charge: Pico(1), of: account) {
+                $0.attempts = attempts
+                $0.capped = [.key, .project]
+            },
             .grant(.balanceMax, to: account),
             Event(
                 account: account,
@@ -123,7 +128,15 @@ import Testing
     }
 
     @Test func `a newer version is named`() {
-        #expect(throws: EventDecodingError.unknownVersion(4)) { try EventEncoding.decode([4, 0]) }
+        #expect(throws: EventDecodingError.unknownVersion(5)) { try EventEncoding.decode([5, 0]) }
+    }
+
+    @Test func `a cap that there is none of`() throws {
+        let event = Event.usage(charge: Pico(1), of: Self.account) { $0.capped = .key }
+        var bytes = EventEncoding.encode(event)
+        #expect(bytes.last == 1)
+        bytes[bytes.count - 1] = 4
+        #expect(throws: EventDecodingError.unknownValue) { try EventEncoding.decode(bytes) }
     }
 
     /// Stored hashes depend on these bytes: a change here needs a new version of the encoding.

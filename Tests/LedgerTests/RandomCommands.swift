@@ -251,6 +251,7 @@ struct RandomCommands {
             let charge = number(0...(chance(5) ? hold + 5 : hold))
             let scopes = chance(90) ? scopes[account] ?? [] : []
             let admittedAt = admission()
+            let capped = CappedScopes(rawValue: UInt8(number(0...3)))
             return .usage(
                 charge: Pico(Int128(charge)),
                 hold: Pico(Int128(hold)),
@@ -261,6 +262,7 @@ struct RandomCommands {
                     for case .key(let key) in scopes { usage.key = key }
                     for case .project(let project) in scopes { usage.project = project }
                     usage.admittedAt = admittedAt
+                    usage.capped = capped
                 }
             )
         }

@@ -176,11 +176,18 @@ struct Shop: Sendable {
         )
     }
 
-    func usage(_ charge: Int128, admittedAt: Instant? = nil, lease: LeaseID? = nil) -> Event {
+    /// A call that was taken from these caps; without a lease it was taken from nothing.
+    func usage(
+        _ charge: Int128,
+        admittedAt: Instant? = nil,
+        lease: LeaseID? = nil,
+        capped: CappedScopes = .key
+    ) -> Event {
         .usage(charge: Pico(charge), lease: lease, of: account) { usage in
             usage.key = key
             usage.project = project
             usage.admittedAt = admittedAt ?? noon
+            if lease != nil { usage.capped = capped }
         }
     }
 

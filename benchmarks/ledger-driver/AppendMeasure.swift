@@ -70,6 +70,7 @@ enum AppendMeasure {
             hold: charge + charge
         )
         usage.charge = charge
+        usage.capped = [.key, .project]
         usage.tokens.input = .random(in: 100...4_000)
         usage.tokens.cacheRead = .random(in: 0...1_000)
         usage.tokens.output = .random(in: 10...900)
