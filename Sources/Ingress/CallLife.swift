@@ -44,8 +44,7 @@ struct CallLife {
             }
             let routes = try await route(call, caller)
             let quoteRequest = quote(call, caller, routes)
-            admitted = try await admit(call, caller, routes, quoteRequest)
-            admitted.recording = recording
+            admitted = try await admit(call, caller, routes, quoteRequest, recording)
         } catch {
             await recording?.release()
             refuse(error)
@@ -164,9 +163,17 @@ struct CallLife {
         _ call: ParsedCall,
         _ caller: Caller,
         _ routes: CallRoutes,
-        _ quoteRequest: QuoteRequest
+        _ quoteRequest: QuoteRequest,
+        _ recording: CallRecording?
     ) async throws(APIError) -> AdmittedCall {
         let admission = try await setAside(call, caller, routes, quoteRequest)
+        if let recording, !recording.isHeld(for: services.configuration.limits.callDeadline) {
+            release(admission)
+            throw APIError(
+                .unavailable(retryAfterSeconds: 1),
+                "The call's Idempotency-Key may be another instance's by now."
+            )
+        }
         let admitted = AdmittedCall(
             arrival: arrival,
             caller: caller,
@@ -177,11 +184,11 @@ struct CallLife {
             admittedAt: admission.admittedAt,
             startedAt: callLoop.loop.now
         )
+        admitted.recording = recording
         do {
             try await services.settlement.enter(admitted, callLoop)
         } catch {
-            services.desk.release(admission)
-            arrival.rates?.release()
+            release(admission)
             throw APIError(
                 .unavailable(retryAfterSeconds: 1),
                 "The journal of this instance cannot be written."
@@ -189,6 +196,11 @@ struct CallLife {
         }
         services.metrics.admitted(isStreamed: call.facts.isStreamed)
         return admitted
+    }
+
+    private func release(_ admission: Admission) {
+        services.desk.release(admission)
+        arrival.rates?.release()
     }
 
     /// Sets the call's money aside and counts it under its key's limits, or does neither.

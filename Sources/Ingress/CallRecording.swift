@@ -11,12 +11,18 @@ final class CallRecording {
 
     private let call: KeyedCall
     private let calls: KeyedCalls
+    private let claimedAt: ContinuousClock.Instant
     private var body: [UInt8] = []
     private var isTooLarge = false
 
-    private init(_ call: KeyedCall, _ calls: KeyedCalls) {
+    private init(
+        _ call: KeyedCall,
+        _ calls: KeyedCalls,
+        claimedAt: ContinuousClock.Instant
+    ) {
         self.call = call
         self.calls = calls
+        self.claimedAt = claimedAt
     }
 
     /// What comes of a request's `Idempotency-Key`.
@@ -50,8 +56,9 @@ final class CallRecording {
             requestHash: await hash(body, of: arrival),
             request: arrival.id
         )
+        let now = ContinuousClock.now
         switch try await calls.claim(call) {
-        case .claimed: return .make(CallRecording(call, calls))
+        case .claimed: return .make(CallRecording(call, calls, claimedAt: now))
         case .answered(let answer): return .replay(answer)
         case .running:
             throw APIError(
@@ -86,6 +93,12 @@ final class CallRecording {
             hash.update(body)
             return hash.finalize()
         }
+    }
+
+    /// Whether nobody can have taken the claim over: others do that only when this process has not
+    /// been heard of for longer than two calls last, and it may have been stopped in between.
+    func isHeld(for callDeadline: Duration) -> Bool {
+        ContinuousClock.now - claimedAt < callDeadline
     }
 
     /// Adds bytes of a stream.

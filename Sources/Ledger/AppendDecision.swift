@@ -42,6 +42,8 @@ package struct AppendDecision {
     private var present: [EventKey: SHA256Digest]
     /// What is set aside already: it is answered again, but neither kept nor reserved twice.
     private let alreadyParked: Set<SHA256Digest>
+    /// Calls that were made again in their own place, and cost nothing any more.
+    private let repeated: Set<RequestID>
     private let now: Instant
 
     package private(set) var placed: [PlacedEvent] = []
@@ -56,12 +58,14 @@ package struct AppendDecision {
         leases: [LeaseKey: LeaseFigures],
         present: [EventKey: SHA256Digest],
         alreadyParked: Set<SHA256Digest> = [],
+        repeated: Set<RequestID> = [],
         now: Instant
     ) {
         self.heads = heads
         self.leases = leases
         self.present = present
         self.alreadyParked = alreadyParked
+        self.repeated = repeated
         self.now = now
     }
 
@@ -153,13 +157,14 @@ package struct AppendDecision {
         return EventEffect(amount: amount)
     }
 
-    /// Takes a charge from its lease, then from what is free; what fits in neither is excess.
+    /// Takes a charge from its lease, then from what is free; what fits in neither is excess, and
+    /// so is all of a call that was made again.
     private mutating func settle(
         _ usage: Usage,
         of account: AccountID,
         head: inout HeadSummary
     ) -> EventEffect {
-        let due = min(usage.charge, usage.hold)
+        let due = repeated.contains(usage.request) ? .zero : min(usage.charge, usage.hold)
         let fromLease = min(due, remaining(of: usage.lease, account))
         if fromLease > .zero, let lease = usage.lease {
             let key = LeaseKey(account: account, lease: lease)

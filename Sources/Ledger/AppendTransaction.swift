@@ -24,12 +24,14 @@ package struct AppendTransaction {
         let locked = try lockHeads(accounts)
         let present = try readPresent(batch)
         let leases = try readLeases(batch, present: present)
+        let repeated = try readRepeated(batch, leases: leases)
         func decide(_ alreadyParked: Set<SHA256Digest>) -> (AppendDecision, [AppendOutcome]) {
             var append = AppendDecision(
                 heads: locked.heads,
                 leases: leases,
                 present: present,
                 alreadyParked: alreadyParked,
+                repeated: repeated,
                 now: locked.clock
             )
             let outcomes = batch.map { append.add($0, poison: poison) }
@@ -164,6 +166,30 @@ package struct AppendTransaction {
             )
         }
         return leases
+    }
+
+    /// The late calls of the batch, whose leases are closed, that were made again meanwhile.
+    private func readRepeated(
+        _ batch: [HashedEvent],
+        leases: [LeaseKey: LeaseFigures]
+    ) throws -> Set<RequestID> {
+        let late = batch.map(\.event).filter { event in
+            guard let lease = event.body.lease else { return false }
+            return leases[LeaseKey(account: event.account, lease: lease)]?.isOpen != true
+        }
+        let calls: [(account: AccountID, request: RequestID)] = late.compactMap { event in
+            guard case .usage(let usage) = event.body else { return nil }
+            return (event.account, usage.request)
+        }
+        guard !calls.isEmpty else { return [] }
+        let rows = try session.execute(
+            """
+            SELECT request_id FROM repeated_calls
+            WHERE (account_id, request_id) IN (
+                SELECT * FROM unnest(\(calls.map(\.account)), \(calls.map(\.request))))
+            """
+        )
+        return Set(try rows.map { try $0.get("request_id", as: RequestID.self) })
     }
 
     private func readParked(_ parked: [ParkedEvent]) throws -> Set<SHA256Digest> {

@@ -36,5 +36,6 @@ package enum RequiredMigrations {
         "0032_credit_notes",
         "0033_webhooks",
         "0034_capped_usage",
+        "0035_repeated_calls",
     ]
 }

@@ -25,8 +25,8 @@ import Testing
             $0.wait(1, for: 10, under: [$0.key])
         }
         #expect(desk.holds[1]?.capped == .key)
-        let uncapped = desk.hold(10, under: [])
-        #expect(uncapped?.capped == [])
+        desk.answer(account: 1_000, caps: []) { $0.wait(2, for: 10, under: []) }
+        #expect(desk.holds[2]?.capped == [])
     }
 
     @Test func `a refusal that does not name its cap, or comes before the deadline`() {

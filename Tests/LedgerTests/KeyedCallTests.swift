@@ -109,6 +109,92 @@ import Testing
         }
     }
 
+    @Test func `a call charged twice, when its lost journal came back after its repeat`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let account = try await Shop(ledger, limits: .none, credit: Pico(1_000)).account
+            let lost = try await ledger.register()
+            let lease = LeaseID.make(at: .sample)
+            _ = try await ledger.authority.acquire(
+                AcquireRequest(
+                    identity: lost,
+                    account: account,
+                    lease: lease,
+                    opSequence: 1,
+                    want: Pico(100),
+                    least: Pico(100)
+                )
+            )
+            let first = call(account)
+            let claims = KeyedCallStore(ledger.service, instance: lost.instance)
+            #expect(try await claims.claim(first) == .claimed)
+            try await ledger.owner.transaction { session in
+                _ = try session.execute(
+                    "UPDATE instances SET renewed_at = renewed_at - interval '1 minute'"
+                )
+            }
+            #expect(try await claims.claim(call(account)) == .running)
+            let released = try await Instances(ledger.service)
+                .release(lost.instance, isForced: true)
+            #expect(released == 1)
+            // Its next start has registered, and ships what the first has left a moment later.
+            _ = try await ledger.authority.register(
+                instance: lost.instance,
+                label: "test",
+                expectedNonce: lost.nonce,
+                freshNonce: .random()
+            )
+            let living = try await ledger.register()
+            let others = KeyedCallStore(ledger.service, instance: living.instance)
+            let second = call(account)
+            #expect(try await others.claim(second) == .claimed)
+            _ = try await ledger.events.append([
+                .usage(charge: Pico(60), of: account) { $0.request = second.request }
+            ])
+            let late = try await ledger.events.append([
+                .usage(charge: Pico(60), lease: lease, of: account) { $0.request = first.request }
+            ])
+            #expect(late == [.appended(version: 4, amount: .zero, excess: Pico(60))])
+            #expect(try await ledger.head(of: account).balance == Pico(940))
+            #expect(try await Verification(ledger.service).run().findings == [])
+        }
+    }
+
+    @Test func `a late charge and a repeat that do not see each other`() async throws {
+        try await LedgerFixture.run(connectionsMax: 4) { ledger in
+            for number in 0..<20 {
+                let account = try await ledger.account(credit: Pico(1_000))
+                let lost = try await ledger.register()
+                let claims = KeyedCallStore(ledger.service, instance: lost.instance)
+                let first = call(account, "name-\(number)")
+                #expect(try await claims.claim(first) == .claimed)
+                try await ledger.owner.transaction { session in
+                    _ = try session.execute("UPDATE instances SET stopped_at = clock_timestamp()")
+                }
+                let living = try await ledger.register()
+                let others = KeyedCallStore(ledger.service, instance: living.instance)
+                async let repeated = others.claim(call(account, "name-\(number)"))
+                async let appended = ledger.events.append([
+                    .usage(charge: Pico(60), lease: .make(at: .sample), of: account) {
+                        $0.request = first.request
+                    }
+                ])
+                let (claim, outcome) = try await (repeated, appended[0])
+                switch claim {
+                case .claimed:
+                    #expect(outcome == .appended(version: 2, amount: .zero, excess: Pico(60)))
+                case .ended(let request, let charge):
+                    #expect(request == first.request && charge == Pico(60))
+                    #expect(
+                        outcome == .appended(version: 2, amount: Pico(-60), excess: .zero)
+                    )
+                default: Issue.record("\(claim)")
+                }
+            }
+        }
+    }
+
     @Test func `after a day a name is free, and the row is forgotten`() async throws {
         try await LedgerFixture.run { ledger in
             let identity = try await ledger.register()

@@ -5,8 +5,9 @@ import Schema
 ///
 /// A claim is one row, made before the call is admitted and ended after it is settled. Where the
 /// process dies in between, the claim holds until the lease is closed that the call was admitted
-/// on, because until then its charge may still come; whoever repeats it afterwards makes it anew,
-/// unless the ledger has its charge.
+/// on; whoever repeats it afterwards makes it anew, unless the ledger has its charge. A charge of the
+/// first that comes later still, from a journal that is found again, takes nothing any more: which
+/// of the two comes first is decided under the lock of the account's head.
 package struct KeyedCallStore: Sendable {
     private static let keptHours: Int64 = 24
     private static let forgottenAtOnce: Int64 = 1_000
@@ -149,10 +150,15 @@ package struct KeyedCallStore: Sendable {
                 ?? .ended(request, charge: Pico(Int128(charge)))
         }
         guard try isAbandoned(call, session) else { return .running }
+        // From here on no append can bring the charge unseen.
+        _ = try session.execute(
+            "SELECT FROM account_heads WHERE account_id = \(call.account) FOR UPDATE"
+        )
+        guard try isAbandoned(call, session) else { return .running }
         if let charge = try charge(of: request, call.account, session) {
             return .ended(request, charge: charge)
         }
-        try takeOver(call, session)
+        try takeOver(call, insteadOf: request, session)
         return .claimed
     }
 
@@ -189,7 +195,17 @@ package struct KeyedCallStore: Sendable {
         ).first?.get("charge", as: Pico.self)
     }
 
-    private func takeOver(_ call: KeyedCall, _ session: Session) throws {
+    private func takeOver(
+        _ call: KeyedCall,
+        insteadOf request: RequestID,
+        _ session: Session
+    ) throws {
+        _ = try session.execute(
+            """
+            INSERT INTO repeated_calls (account_id, request_id, repeat_request_id)
+            VALUES (\(call.account), \(request), \(call.request)) ON CONFLICT DO NOTHING
+            """
+        )
         _ = try session.execute(
             """
             UPDATE keyed_calls SET request_id = \(call.request),
