@@ -20,7 +20,7 @@ enum RouteOrder {
         var priority = 1
         /// Zero: only when all others of its priority have failed.
         var weight = 1
-        /// What the call would cost the operator at most; nil when that is not known, which goes
+        /// What the call is likely to cost the operator; nil when that is not known, which goes
         /// last.
         var cost: Pico?
         var inFlight = 0

@@ -71,12 +71,12 @@ struct Router {
     // MARK: order
 
     private func order(_ offered: OfferedModel, _ name: String) -> [Int] {
-        let candidates = offered.routes.map { route in
+        let costs = offered.strategy == .cheapest ? costs(offered, name) : []
+        let candidates = offered.routes.enumerated().map { place, route in
             RouteOrder.Candidate(
                 priority: route.priority,
                 weight: route.weight,
-                cost: offered.strategy == .cheapest
-                    ? cost(route, name, offered) : nil,
+                cost: costs.isEmpty ? nil : costs[place],
                 inFlight: services.upstreams[route.upstream]?.inFlight ?? 0
             )
         }
@@ -84,26 +84,18 @@ struct Router {
         return RouteOrder.order(candidates, by: offered.strategy, random: &random)
     }
 
-    /// What the call would cost the operator if it used all that it may; nil without a price in
-    /// the account's currency, for nothing else can be compared.
-    private func cost(_ route: ModelRoute, _ name: String, _ offered: OfferedModel) -> Pico? {
-        let currency = caller.account.currency
-        let terms = services.desk.snapshot.costTerms(
-            upstream: route.upstream,
-            model: route.upstreamModel ?? name,
-            preferring: currency,
-            at: services.now()
-        )
-        guard let terms, terms.currency == currency else { return nil }
-        let tier = call.facts.serviceTier ?? .standard
-        let cap = call.facts.outputCap ?? offered.outputTokensMax ?? terms.outputTokensMax ?? 0
-        // Any cap will do to compare by, and no sum of these overflows.
-        let output = Int128(min(cap, TokenUsage.countMax) * call.facts.choices)
-        let input = Int128(call.facts.inputTokensBound)
-        return Pico(
-            terms.rate(.input, tier, .base).price.units * input
-                + terms.rate(.output, tier, .base).price.units * output
-        )
+    /// What the call is likely to cost the operator on each route.
+    private func costs(_ offered: OfferedModel, _ name: String) -> [Pico?] {
+        let (currency, now) = (caller.account.currency, services.now())
+        let terms = offered.routes.map { route in
+            services.desk.snapshot.costTerms(
+                upstream: route.upstream,
+                model: route.upstreamModel ?? name,
+                preferring: currency,
+                at: now
+            )
+        }
+        return RouteCosts(of: call.facts).costs(terms, preferring: currency)
     }
 
     // MARK: translation
