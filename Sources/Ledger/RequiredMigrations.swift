@@ -37,5 +37,6 @@ package enum RequiredMigrations {
         "0033_webhooks",
         "0034_capped_usage",
         "0035_repeated_calls",
+        "0036_account_watches",
     ]
 }

@@ -37,11 +37,14 @@ extension JSONNode {
         ])
     }
 
-    /// What an account's owner is told of; `low_balance` is `null` for no such alert.
-    package static func alerts(of account: AccountSummary, lowBalance: Pico?) -> JSONNode {
+    /// What an account's owner is told of; `null` for no such alert.
+    package static func alerts(of account: AccountSummary, _ alerts: AccountAlerts) -> JSONNode {
         .object([
             ("account", .text(account.slug)), ("currency", .text(account.currency.code)),
-            ("low_balance", lowBalance.map { .money($0, account.currency) } ?? .null),
+            ("low_balance", alerts.lowBalance.map { .money($0, account.currency) } ?? .null),
+            ("runway_days", alerts.runwayDays.map(JSONNode.integer) ?? .null),
+            ("anomaly_percent", alerts.anomalyPercent.map(JSONNode.integer) ?? .null),
+            ("unused_days", alerts.unusedDays.map(JSONNode.integer) ?? .null),
         ])
     }
 }

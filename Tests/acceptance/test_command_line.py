@@ -47,6 +47,8 @@ def test_an_account_is_created_and_shown(ledger):
     ("credit", "grant", "a", "1e3"), ("credit", "grant", "a", "0.0000000000001"),
     ("ledger", "events", "a", "--from-version", "x"),
     ("alert", "set", "a"), ("alert", "set", "a", "--low-balance", "much"),
+    ("alert", "set", "a", "--runway-days", "0"), ("alert", "set", "a", "--anomaly-percent", "100"),
+    ("alert", "set", "a", "--unused-days", "soon"),
     ("webhook", "create"), ("webhook", "redeliver", "x"), ("webhook", "disable", "x"),
     ("webhook", "create", "https://example.com/", "--kinds", "balance.low,nonsense"),
     ("invoice", "credit", "INV-2026-00001"), ("invoice", "paid", "INV-2026-00001"),

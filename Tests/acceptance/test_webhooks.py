@@ -71,7 +71,8 @@ def test_a_falling_balance_is_told_with_a_signature_that_the_library_takes(
     made = fresh.json("webhook", "create", f"{receiver.url}/acme", "--account", "acme", "--private")
     fresh.json("webhook", "create", f"{receiver.url}/other", "--account", "other", "--private")
     assert fresh.json("alert", "set", "acme", "--low-balance", "0.00009") == {
-        "account": "acme", "currency": "USD", "low_balance": "0.00009"}
+        "account": "acme", "currency": "USD", "low_balance": "0.00009", "runway_days": None,
+        "anomaly_percent": None, "unused_days": None}
     assert post(url, PATH, key, chat(max_tokens=32)).status == 200
     headers, body = await_message(receiver, "/acme", "balance.low")
     told = Webhook(made["secret"]).verify(body, headers)
@@ -86,6 +87,21 @@ def test_a_falling_balance_is_told_with_a_signature_that_the_library_takes(
     assert made["secret"] not in fresh.process.log.read_text()
     assert made["secret"] not in fresh.run("webhook", "list", "--json")
     assert fresh.process.stop() == 0
+
+
+def test_a_runway_that_is_too_short_is_told(fresh, demo, receiver):
+    fresh.configure_demo(demo.url)
+    url = fresh.start()
+    key = fresh.account("acme", "0.0001")
+    fresh.json("webhook", "create", f"{receiver.url}/acme", "--account", "acme", "--private")
+    assert post(url, PATH, key, chat(max_tokens=32)).status == 200
+    wait_until(lambda: any(event["usage"] for event in fresh.events("acme")), 30, "the charge")
+    shown = fresh.json("alert", "set", "acme", "--runway-days", "365", "--unused-days", "90")
+    assert shown["runway_days"] == 365 and shown["unused_days"] == 90
+    _, body = await_message(receiver, "/acme", "balance.runway_short")
+    told = json.loads(body)["data"]
+    assert told["threshold_days"] == 365 and 0 < told["runway_days"] < 365
+    assert not receiver.of("/acme", "key.unused")
 
 
 def test_a_receiver_that_fails_gets_the_same_message_later(fresh, demo, receiver):

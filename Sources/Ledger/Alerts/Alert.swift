@@ -10,6 +10,9 @@ package enum AlertKind: String, CaseIterable, Sendable {
     case upstreamUp = "upstream.up"
     case capNearlyReached = "cap.nearly_reached"
     case keyExpiring = "key.expiring"
+    case runwayShort = "balance.runway_short"
+    case spendAnomaly = "spend.anomaly"
+    case keyUnused = "key.unused"
 }
 
 package enum AlertEntity {}

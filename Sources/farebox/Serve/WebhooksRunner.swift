@@ -77,13 +77,15 @@ final class WebhooksRunner: Service {
         await database.close()
     }
 
-    /// Tells of keys that end soon, forgets what is old, and looks at how much there is to send.
+    /// Tells of keys that end soon and of accounts' usage, forgets what is old, and looks at how much there is to send.
     private func tidy() async {
         let messages = WebhookMessages(database)
         let expiries = KeyExpiryAlerts(database)
+        let watch = AccountWatch(database)
         while !Task.isCancelled {
             do {
                 try await expiries.tell(at: now())
+                try await watch.look(at: now())
                 try await messages.prune(at: now())
                 let backlog = try await messages.backlog()
                 state.withLock { $0.backlog = backlog }

@@ -7,7 +7,8 @@ import Testing
 @Suite struct RouteCostTests {
     private func facts(_ more: String = "", promptBytes: Int = 300) throws -> CallFacts {
         let prompt = String(repeating: "a", count: promptBytes)
-        let body = #"{"model": "m", "messages": [{"role": "user", "content": "\#(prompt)"}]\#(more)}"#
+        let messages = #"[{"role": "user", "content": "\#(prompt)"}]"#
+        let body = #"{"model": "m", "messages": \#(messages)\#(more)}"#
         return try CallFacts(endpoint: .chatCompletions, body: Array(body.utf8))
     }
 

@@ -11,11 +11,9 @@ struct BalanceAlertTests {
         try await LedgerFixture.run { ledger in
             let account = try await ledger.account(credit: Pico(100))
             let slug = "a-\(account)"
-            try await AlertSettings(ledger.service).setLowBalance(
-                Pico(50),
-                of: slug,
-                at: .sample
-            )
+            var changes = AccountAlertChanges()
+            changes.lowBalance = Pico(50)
+            try await AlertSettings(ledger.service).change(changes, of: slug, at: .sample)
             for charge in [40, 20, 20, 20] {
                 _ = try await ledger.events.append([
                     .usage(charge: Pico(Int128(charge)), of: account)
