@@ -39,10 +39,13 @@ struct AccountCredit {
     }
 
     /// Which posted grants have ended and are not withdrawn to their end.
+    ///
+    /// An end that has begun goes on when a clock is set back before it: what is kept of the grant is
+    /// out of reach for calls, and would be taken for what parked events have reserved.
     static func hasEnded(by now: Instant) -> SQL {
         """
         closed_at IS NULL AND posted_at IS NOT NULL
-            AND (expires_at <= \(now) OR voided_at IS NOT NULL)
+            AND (expires_at <= \(now) OR voided_at IS NOT NULL OR kept > 0)
         """
     }
 

@@ -63,6 +63,9 @@ package struct DueCredit: Sendable {
                 UNION
                 SELECT account_id FROM grants WHERE closed_at IS NULL AND voided_at IS NOT NULL
                     AND posted_at IS NOT NULL AND account_id > \(last)
+                UNION
+                SELECT account_id FROM grants WHERE closed_at IS NULL AND kept > 0
+                    AND account_id > \(last)
                 ORDER BY account_id LIMIT \(Self.pageSize)
                 """
             ).map { try $0.get("account_id") }

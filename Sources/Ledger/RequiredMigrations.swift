@@ -38,5 +38,6 @@ package enum RequiredMigrations {
         "0034_capped_usage",
         "0035_repeated_calls",
         "0036_account_watches",
+        "0037_kept_grants",
     ]
 }

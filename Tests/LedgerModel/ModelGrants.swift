@@ -20,7 +20,8 @@ package struct ModelGrant: Hashable, Sendable {
     }
 
     fileprivate func isDue(at now: Instant) -> Bool {
-        closedAt == nil && (voidedAt != nil || expiresAt.map { $0 <= now } ?? false)
+        closedAt == nil
+            && (voidedAt != nil || kept > .zero || expiresAt.map { $0 <= now } ?? false)
     }
 }
 

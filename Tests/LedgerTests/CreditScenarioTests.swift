@@ -86,6 +86,25 @@ struct CreditScenarioTests {
         }
     }
 
+    @Test func `credit that was ending is kept for ever when a clock is set back`() async throws {
+        try await CreditStage.run(at: "2025-06-01") { stage in
+            let grant = try await stage.grant(100, expires: "2025-06-02")
+            let lease = try await stage.lease()
+            _ = try await lease.acquire(1, want: 60, least: 60)
+            // By a clock that is half a day ahead.
+            try await stage.advance(to: "2025-06-02")
+            #expect(try await stage.head().reserved == Pico(60))
+            try await stage.advance(to: "2025-06-01T12:00:00Z")
+            let short = try await stage.grant(10, expires: "2025-06-01T13:00:00Z")
+            _ = try await lease.giveBack(2, 0, closes: true)
+            try await stage.advance(to: "2025-06-01T13:00:00Z")
+            let head = try await stage.head()
+            #expect((head.balance, head.reserved) == (.zero, .zero))
+            #expect(try await stage.status(of: grant) == .expired)
+            #expect(try await stage.status(of: short) == .expired)
+        }
+    }
+
     @Test func `other credit is not lost to a lease that never drains`() async throws {
         try await CreditStage.run(at: "2025-06-01") { stage in
             try await stage.grant(60, expires: "2025-06-02")
