@@ -45,6 +45,7 @@ struct CapBook: Sendable {
     private var changed: Set<CapScope> = []
     /// The caps as the database last said they were.
     private var figures: [CapScope: CapFigures] = [:]
+    private var figuresAt: [CapScope: Moment] = [:]
     private var numbers: UInt64 = 0
 
     // MARK: Holding
@@ -124,6 +125,7 @@ struct CapBook: Sendable {
     mutating func note(_ grant: CapGrant, now: Moment) {
         let cap = grant.figures
         figures[cap.scope] = cap
+        figuresAt[cap.scope] = now
         guard grant.granted > .zero else { return }
         let limits = limits[cap.scope] ?? .none
         let known = leases[cap.scope]?.firstIndex {
@@ -157,8 +159,16 @@ struct CapBook: Sendable {
     }
 
     /// The window of one of the caps that could not cover an amount even with nothing running.
-    func exhausted(_ caps: [SpendCap], by amount: Pico, at instant: Instant) -> CapShortage? {
-        for cap in caps {
+    ///
+    /// By what the database has said of the cap this very moment: the answer to a question that did
+    /// not name the cap proves nothing of it, for it may have been raised since.
+    func exhausted(
+        _ caps: [SpendCap],
+        by amount: Pico,
+        at instant: Instant,
+        now: Moment
+    ) -> CapShortage? {
+        for cap in caps where figuresAt[cap.scope] == now {
             if let figures = figures[cap.scope], figures.contains(instant),
                 let window = figures.exhausted(by: amount)
             {

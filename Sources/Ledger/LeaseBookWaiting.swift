@@ -131,7 +131,12 @@ extension LeaseBook {
             return .refuse(.insufficient)
         }
         if isAnswered, isHeadFresh,
-            let cap = caps.exhausted(waiter.caps, by: waiter.least, at: waiter.admittedAt)
+            let cap = caps.exhausted(
+                waiter.caps,
+                by: waiter.least,
+                at: waiter.admittedAt,
+                now: now
+            )
         {
             return .refuse(.insufficient, cap)
         }

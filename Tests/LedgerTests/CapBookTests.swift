@@ -29,6 +29,27 @@ import Testing
         #expect(desk.holds[2]?.capped == [])
     }
 
+    @Test func `a raised cap still refuses, on the answer to another call's question`() {
+        var desk = Desk()
+        desk.answer(account: 1_000, caps: [(desk.key, granted: 0, limit: 9, escrowed: 0)]) {
+            $0.wait(1, for: 10, under: [$0.key])
+        }
+        #expect(desk.refused[1]?.reason == .insufficient)
+        // The second's question is asked again after the third has come, and does not name its cap.
+        desk.wait(2, for: 20, under: [])
+        desk.lose()
+        desk.answer(account: 1_000, caps: []) { desk in
+            desk.wait(3, for: 10, under: [desk.key])
+            desk.pass(.seconds(5))
+        }
+        #expect(desk.served == [2])
+        #expect(desk.refused[3] == nil)
+        desk.answer(account: 1_000, caps: [(desk.key, granted: 10, limit: 50, escrowed: 10)]) {
+            $0.pass(.seconds(1))
+        }
+        #expect(desk.served == [2, 3])
+    }
+
     @Test func `a refusal that does not name its cap, or comes before the deadline`() {
         var desk = Desk()
         desk.answer(account: 1_000, caps: [(desk.key, granted: 0, limit: 100, escrowed: 95)]) {
@@ -201,6 +222,16 @@ private struct Desk {
                 caps: grants
             )
             perform(book.completed(request, .success(reply), now: now, tenure: tenure))
+        }
+    }
+
+    /// What was asked gets no answer.
+    mutating func lose() {
+        let asked = pending
+        pending = []
+        for case .acquire(let request) in asked {
+            let lost = LedgerError(.unavailable, "the connection is lost")
+            perform(book.completed(request, .failure(lost), now: now, tenure: tenure))
         }
     }
 
