@@ -199,7 +199,10 @@ extension World {
                 $0.tryGrow(call.hold, to: amount, now: clock, tenure: tenure)
             }), let grown
         else { return }
-        process.owe(grown.amount - call.hold.amount, on: call.hold.lease, by: call.caller)
+        // A copy of the journal may have ended it already: then it will take no more.
+        if !call.isAppended {
+            process.owe(grown.amount - call.hold.amount, on: call.hold.lease, by: call.caller)
+        }
         checkAdmission(process, grown, call.accountIndex)
         call.hold = grown
     }
