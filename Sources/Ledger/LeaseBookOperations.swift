@@ -51,10 +51,14 @@ extension LeaseBook {
     /// Gives idle credit back and closes a lease that nobody uses; to be called every second.
     package mutating func sweep(now: Moment, tenure: EscrowTenure) -> [LeaseAction] {
         var actions: [LeaseAction] = []
-        if operation == nil, queue.isEmpty, tenure.admits(at: now), !isForgotten(tenure) {
-            giveBackIdle(now: now, tenure: tenure, into: &actions)
-        } else if operation == nil, tenure.admits(at: now) {
-            _ = returnCaps(.scraps(starvedCaps()), now: now, tenure: tenure, into: &actions)
+        // A database that may not know the lease is asked to take it back before anything else.
+        if operation == nil, tenure.admits(at: now), !isForgotten(tenure) {
+            if queue.isEmpty {
+                giveBackIdle(now: now, tenure: tenure, into: &actions)
+            } else {
+                let scraps = CapBook.Surplus.scraps(starvedCaps())
+                _ = returnCaps(scraps, now: now, tenure: tenure, into: &actions)
+            }
         }
         caps.rotate(now: now, settings: settings)
         demand.rotate(

@@ -50,6 +50,19 @@ import Testing
         #expect(desk.served == [2, 3])
     }
 
+    @Test(arguments: [false, true])
+    func `scraps of a cap that go to a database which does not know their lease`(isLost: Bool) {
+        var desk = Desk()
+        // Five are too little for the call; together with what others have they may be enough.
+        desk.answer(account: 1_000, caps: [(desk.key, granted: 5, limit: 100, escrowed: 95)]) {
+            $0.wait(1, for: 10, under: [$0.key])
+        }
+        if isLost { desk.failOver() }
+        desk.pass(.seconds(1), sweeping: true)
+        #expect(desk.returned.map(\.amount) == (isLost ? [] : [Pico(5)]))
+        #expect(desk.reclaims == (isLost ? 1 : 0))
+    }
+
     @Test func `a refusal that does not name its cap, or comes before the deadline`() {
         var desk = Desk()
         desk.answer(account: 1_000, caps: [(desk.key, granted: 0, limit: 100, escrowed: 95)]) {
@@ -128,7 +141,8 @@ private struct Desk {
         settings: EscrowSettings()
     )
     private var now = ContinuousClock.now
-    private let tenure: EscrowTenure
+    private var tenure: EscrowTenure
+    private(set) var reclaims = 0
     private var pending: [LeaseAction] = []
 
     init() {
@@ -225,6 +239,17 @@ private struct Desk {
         }
     }
 
+    /// The database is another one, which may not know the lease.
+    mutating func failOver() {
+        tenure.identity = InstanceIdentity(
+            instance: tenure.identity.instance,
+            epoch: 1,
+            nonce: tenure.identity.nonce,
+            incarnation: Incarnation(system: 9, timeline: 2)
+        )
+        tenure.lapses += 1
+    }
+
     /// What was asked gets no answer.
     mutating func lose() {
         let asked = pending
@@ -256,6 +281,7 @@ private struct Desk {
         for action in actions {
             switch action {
             case .acquire: pending.append(action)
+            case .reclaim where tenure.lapses > 0: reclaims += 1
             case .recall, .reclaim: Issue.record("unexpected \(action)")
             case .giveBack(let request):
                 returned += request.caps
