@@ -115,7 +115,7 @@ let targets: [Target] = [
         ],
         swiftSettings: settings
     ),
-    tests("Console", "Ledger", "Schema", "HTTPServer"),
+    tests("Console", "Billing", "Ledger", "Schema", "HTTPServer"),
     .testTarget(
         name: "IngressTests",
         dependencies: [

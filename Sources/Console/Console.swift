@@ -39,17 +39,23 @@ package struct Console: Sendable {
     }
 
     /// Whether the request may read metrics: on this machine's own addresses anybody, elsewhere
-    /// whoever has any token.
+    /// whoever has a token that sees all accounts.
     package func admits(_ request: HTTPRequest) async -> Bool {
         if isLoopback { return true }
-        return (try? await credentials.caller(request.fields)) != nil
+        guard let caller = try? await credentials.caller(request.fields) else { return false }
+        return caller.role != .account
+    }
+
+    /// Whether the request comes from this machine, in nobody's name.
+    package func isOpen(to request: HTTPRequest) -> Bool {
+        isLoopback && request.fields["authorization"] == nil
     }
 
     /// Answers a request.
     package func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         let response: ConsoleResponse
         do throws(HTTPBodyError) {
-            let body = try await exchange.readBody(bytesMax: APIBody.bytesMax)
+            let body = try await exchange.readBody(bytesMax: await bodyBytesMax(request))
             response = await respond(to: request, body)
         } catch {
             response = Problem(error.status, "the body cannot be read").response
@@ -59,6 +65,17 @@ package struct Console: Sendable {
             fields: response.fields,
             body: response.body
         )
+    }
+
+    /// Where files of prices are sent to.
+    private static let filePaths: Set<String> = [
+        "/admin/v1/prices", "/prices/compare", "/prices/import",
+    ]
+
+    /// Only who is known, by a token or a session, may send much.
+    private func bodyBytesMax(_ request: HTTPRequest) async -> Int {
+        guard Self.filePaths.contains(request.path) else { return APIBody.bytesMax }
+        return await dashboard.knows(request.fields) ? APIBody.fileBytesMax : APIBody.bytesMax
     }
 
     private func respond(to request: HTTPRequest, _ body: [UInt8]) async -> ConsoleResponse {

@@ -44,6 +44,7 @@ struct AnswerRelay {
             loop.schedule(after: drain) { response.cancel() }
         }
         if !(200...299).contains(response.status) { return await refusal() }
+        admitted.progress.firstByteAt = loop.now
         return isStream ? await stream() : await whole()
     }
 
@@ -141,6 +142,7 @@ struct AnswerRelay {
         var body: [UInt8] = []
         while let chunk = try await response.next() {
             if body.isEmpty { body = chunk } else { body += chunk }
+            admitted.progress.bytes = Int64(body.count)
             guard body.count <= bytesMax else {
                 response.cancel()
                 return nil
@@ -259,12 +261,14 @@ struct AnswerRelay {
                         return relay
                     }
                 }
-                if relay.notices.upstreamError != nil {
+                let notices = relay.notices
+                admitted.progress.note(chunk.count, notices)
+                if notices.upstreamError != nil {
                     withheld += passed.output
                     response.cancel()
                     return .whole
                 }
-                if relay.notices.hasTerminated {
+                if notices.hasTerminated {
                     withheld += passed.output
                     if linger == nil { linger = endSoon() }
                     continue

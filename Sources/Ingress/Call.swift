@@ -68,6 +68,10 @@ final class AdmittedCall {
     var leftAt: ContinuousClock.Instant
     /// What keeps the answer for a repeat; nil for a call without an `Idempotency-Key`.
     var recording: CallRecording?
+    /// What of its answer has come, for whoever looks.
+    var progress = AnswerProgress()
+    /// Where it stands among the calls of its loop.
+    var place = 0
     /// Its hold may grow while the answer comes.
     var admission: Admission
     let event: EventID

@@ -194,6 +194,7 @@ struct CallLife {
                 "The journal of this instance cannot be written."
             )
         }
+        callLoop.running.begin(admitted)
         services.metrics.admitted(isStreamed: call.facts.isStreamed)
         return admitted
     }
@@ -333,6 +334,7 @@ struct CallLife {
     /// Durable before the client gets its last byte.
     private func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
         await services.settlement.settle(admitted, usage, callLoop)
+        callLoop.running.end(admitted)
         arrival.rates?.settle(tokens: usage.tokens.inputTotal + usage.tokens.outputTotal)
         services.metrics.settled(usage)
         callLoop.log(admitted, usage)

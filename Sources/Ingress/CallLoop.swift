@@ -10,6 +10,8 @@ final class CallLoop {
     /// What the next request is decided by; replaced as a whole when the configuration is.
     var services: GatewayServices
     let identifiers = IdentifierSource()
+    /// The calls that are under way.
+    var running = RunningCalls()
 
     private let client: LoopBound<CurlClient>
     private let journal: Journal

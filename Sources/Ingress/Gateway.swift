@@ -30,6 +30,13 @@ package final class Gateway: Sendable {
         loop.execute { [callLoop] in callLoop.value.services = services }
     }
 
+    /// The calls that are under way on this loop, of one account or of all; at most so many.
+    package func runningCalls(of account: AccountID?, limit: Int) async -> RunningCallList {
+        await loop.run { [callLoop, loop] in
+            callLoop.value.running.list(of: account, limit: limit, at: loop.now)
+        }
+    }
+
     /// Answers one request.
     ///
     /// Whatever happens, the exchange is ended when this returns.

@@ -69,6 +69,26 @@ package final class GatewayMetrics: Sendable {
         }
     }
 
+    /// What of all this is looked at first.
+    package struct Glance: Hashable, Sendable {
+        package let openStreams: Int64
+        /// Bounds of the time to the first byte since the start, in milliseconds, of half and of
+        /// 95 of a hundred answers.
+        package let firstByteOfHalf: Int64?
+        package let firstByteOfMost: Int64?
+    }
+
+    package var glance: Glance {
+        let counts = counts.withLock(\.self)
+        var firstByte = LatencyHistogram()
+        for upstream in counts.upstreams.values { firstByte.add(upstream.firstByte) }
+        return Glance(
+            openStreams: counts.streams,
+            firstByteOfHalf: firstByte.bound(percent: 50),
+            firstByteOfMost: firstByte.bound(percent: 95)
+        )
+    }
+
     /// Everything that was counted, and gauges that the caller reads elsewhere.
     package func text(gauges: [(name: String, value: Int64)]) -> String {
         let counts = counts.withLock(\.self)

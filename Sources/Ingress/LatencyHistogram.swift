@@ -17,4 +17,22 @@ struct LatencyHistogram: Sendable {
         counts[bucket ?? Self.boundsMilliseconds.count] += 1
         sumMilliseconds += milliseconds
     }
+
+    mutating func add(_ other: LatencyHistogram) {
+        for index in counts.indices { counts[index] += other.counts[index] }
+        sumMilliseconds += other.sumMilliseconds
+    }
+
+    /// The bound in milliseconds that so many of a hundred do not exceed; nil when there is none,
+    /// and beyond all bounds.
+    func bound(percent: Int64) -> Int64? {
+        let wanted = (count * percent + 99) / 100
+        guard wanted > 0 else { return nil }
+        var seen: Int64 = 0
+        for (bound, count) in zip(Self.boundsMilliseconds, counts) {
+            seen += count
+            if seen >= wanted { return bound }
+        }
+        return nil
+    }
 }

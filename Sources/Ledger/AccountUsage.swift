@@ -12,6 +12,26 @@ package enum UsageDimension: String, CaseIterable, Sendable {
     case upstream
 }
 
+/// The calls that a usage report is about; all of them without any.
+package struct UsageFilter: Hashable, Sendable {
+    package static let all = UsageFilter()
+
+    /// A project's slug, or its identifier as a report names one that has none.
+    package var project: String?
+    package var key: KeyID?
+    package var model: String?
+    package var upstream: String?
+
+    package init(
+        project: String? = nil,
+        key: KeyID? = nil,
+        model: String? = nil,
+        upstream: String? = nil
+    ) {
+        (self.project, self.key, self.model, self.upstream) = (project, key, model, upstream)
+    }
+}
+
 /// Sums of calls, tokens and cost.
 package struct UsageSums: Hashable, Sendable {
     package var calls: Int64 = 0
@@ -25,6 +45,12 @@ package struct UsageSums: Hashable, Sendable {
     /// What was paid.
     package var cost = Pico.zero
     package var latencies = LatencySketch()
+
+    /// How many hundredths of the prompts' tokens came from a cache; nil without any prompt.
+    package var cacheHitPercent: Int64? {
+        let prompt = inputTokens + cacheReadTokens + cacheWriteTokens
+        return prompt > 0 ? cacheReadTokens * 100 / prompt : nil
+    }
 }
 
 /// Usage of an account in a span of time, broken down; never behind the events.
@@ -56,12 +82,17 @@ extension EventStore {
         from: Instant? = nil,
         to: Instant? = nil,
         by dimensions: [UsageDimension],
-        key: KeyID? = nil,
+        of filter: UsageFilter = .all,
         basis: UsageReportQuery.Basis = .projection,
         timeLimit: Duration? = nil
     ) async throws(LedgerError) -> AccountUsage {
-        let query = UsageReportQuery(account: account, from: from, to: to, key: key, basis: basis)
-            .sql(by: dimensions)
+        let query = UsageReportQuery(
+            account: account,
+            from: from,
+            to: to,
+            filter: filter,
+            basis: basis
+        ).sql(by: dimensions)
         let rows = try await database.ledgerRead { session in
             // The branches of the query want their rows by their keys, whatever the statistics of
             // a new partition say.

@@ -109,6 +109,29 @@ package struct Accounts: Sendable {
         }
     }
 
+    /// Some accounts in the order of their slugs.
+    ///
+    /// - Parameters:
+    ///   - text: what must stand in the slug or the name, whatever its case; nil for anything.
+    ///   - slug: only those behind it.
+    package func list(
+        matching text: String?,
+        after slug: String?,
+        limit: Int
+    ) async throws(LedgerError) -> [AccountSummary] {
+        try await database.ledgerRead { session in
+            try session.execute(
+                """
+                \(AccountSummary.query)
+                WHERE accounts.slug > coalesce(\(slug), '')
+                    AND (\(text)::text IS NULL
+                        OR strpos(lower(accounts.slug || ' ' || accounts.name), lower(\(text))) > 0)
+                ORDER BY accounts.slug LIMIT \(Int64(limit))
+                """
+            ).map { try AccountSummary($0) }
+        }
+    }
+
     /// One account; throws `.notFound`.
     package func show(_ slug: String) async throws(LedgerError) -> AccountSummary {
         try await database.ledgerRead { session in

@@ -33,7 +33,7 @@ package struct CurrencySum: Hashable, Sendable {
 
 /// The instances, for those who operate them.
 package struct Instances: Sendable {
-    private let database: Database
+    let database: Database
     private let settings: EscrowSettings
 
     package init(_ database: Database, settings: EscrowSettings = EscrowSettings()) {

@@ -39,5 +39,7 @@ package enum RequiredMigrations {
         "0035_repeated_calls",
         "0036_account_watches",
         "0037_kept_grants",
+        "0038_webhook_rotation",
+        "0039_verification_runs",
     ]
 }

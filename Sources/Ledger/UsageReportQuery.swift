@@ -15,7 +15,7 @@ package struct UsageReportQuery: Sendable {
     let account: AccountID
     let from: Instant?
     let to: Instant?
-    let key: KeyID?
+    let filter: UsageFilter
     let basis: Basis
 
     func sql(by dimensions: [UsageDimension]) -> SQL {
@@ -74,7 +74,7 @@ package struct UsageReportQuery: Sendable {
             latency_sketch
         FROM usage_quarter_hours
         WHERE account_id = \(account) AND build = (SELECT build FROM live)
-            AND \(Self.span("starts_at", wholeFrom, wholeTo)) AND \(keyCondition)
+            AND \(Self.span("starts_at", wholeFrom, wholeTo)) AND \(chosen)
         """
     }
 
@@ -88,11 +88,24 @@ package struct UsageReportQuery: Sendable {
             output_tokens::bigint + audio_output_tokens AS output_tokens, -amount_pico AS cost,
             latency_sketch(latency_ms)
         FROM events
-        WHERE account_id = \(account) AND kind = 'usage' AND \(keyCondition) AND \(condition)
+        WHERE account_id = \(account) AND kind = 'usage' AND \(chosen) AND \(condition)
         """
     }
 
-    private var keyCondition: SQL { key.map { "key_id = \($0)" } ?? "true" }
+    private var chosen: SQL {
+        let conditions = [
+            filter.key.map { key -> SQL in "key_id = \(key)" },
+            filter.model.map { model -> SQL in "model = \(model)" },
+            filter.upstream.map { upstream -> SQL in "upstream = \(upstream)" },
+            filter.project.map { project -> SQL in
+                """
+                project_id IN (SELECT project_id FROM projects WHERE account_id = \(account)
+                    AND (slug = \(project) OR project_id::text = \(project)))
+                """
+            },
+        ].compactMap(\.self)
+        return conditions.reduce("true") { "\($0) AND \($1)" }
+    }
 
     // MARK: Spans
 

@@ -28,6 +28,23 @@ extension JSONNode {
         ])
     }
 
+    /// How many leases of an instance were closed for it.
+    package static func release(of instance: InstanceID, leasesClosed count: Int) -> JSONNode {
+        .object([
+            ("id", .text(instance.description)), ("leases_closed", .integer(Int64(count))),
+        ])
+    }
+
+    /// What a verification came to.
+    package static func verification(_ run: VerificationRun) -> JSONNode {
+        .object([
+            ("subject", .text(run.subject.rawValue)), ("scope", .optional(run.scope)),
+            ("started_at", .instant(run.startedAt)), ("ended_at", .instant(run.endedAt)),
+            ("checked", .integer(run.checked)), ("finding_count", .integer(run.findingCount)),
+            ("examples", .array(run.examples.map(JSONNode.text))),
+        ])
+    }
+
     /// A token of the console.
     ///
     /// - Parameter secret: shown once, when the token is made.

@@ -24,7 +24,9 @@ extension UsageSums {
             ("input_tokens", .integer(inputTokens)),
             ("cache_read_tokens", .integer(cacheReadTokens)),
             ("cache_write_tokens", .integer(cacheWriteTokens)),
-            ("output_tokens", .integer(outputTokens)), ("cost", .money(cost, currency)),
+            ("output_tokens", .integer(outputTokens)),
+            ("cache_hit_percent", cacheHitPercent.map(JSONNode.integer) ?? .null),
+            ("cost", .money(cost, currency)),
             ("latency_ms", latencies.node),
         ]
     }

@@ -14,7 +14,8 @@ struct ClaimedDelivery: Sendable {
     let beganAt: Instant
     let url: String
     var isPrivate: Bool
-    let secret: WebhookSecret
+    /// The present one, and while it is good the one before.
+    let secrets: [WebhookSecret]
     let body: String
 }
 
@@ -79,7 +80,8 @@ struct DeliveryQueue: Sendable {
                 WHERE delivery.account_id = picked.account_id
                     AND delivery.message_id = picked.message_id
                     AND delivery.endpoint_id = picked.endpoint_id
-                RETURNING delivery.*, url, is_private, secret, body
+                RETURNING delivery.*, url, is_private, secret, body,
+                    CASE WHEN retired_until > \(now) THEN retired_secret END AS retired_secret
                 """
             ).map { try ClaimedDelivery($0) }
         }
@@ -190,7 +192,9 @@ extension ClaimedDelivery {
         beganAt = try row.get("began_at")
         url = try row.get("url")
         isPrivate = try row.get("is_private")
-        secret = WebhookSecret(bytes: try row.get("secret", as: Bytea.self).bytes)
+        let present = try row.get("secret", as: Bytea.self)
+        let retired = try row.get("retired_secret", as: Bytea?.self)
+        secrets = ([present] + (retired.map { [$0] } ?? [])).map { WebhookSecret(bytes: $0.bytes) }
         body = try row.get("body")
     }
 }

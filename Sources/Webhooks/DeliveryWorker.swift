@@ -151,7 +151,7 @@ package final class DeliveryWorker: Sendable {
             id: id,
             timestamp: timestamp,
             body: delivery.body,
-            secret: delivery.secret
+            secrets: delivery.secrets
         )
         var request = CurlRequest(
             method: "POST",

@@ -19,6 +19,7 @@ struct Farebox {
                 + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all
                 + LedgerReplayCommand.all + AlertCommands.all + WebhookCommands.all
+                + WebhookMessageCommands.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

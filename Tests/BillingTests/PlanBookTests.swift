@@ -111,6 +111,23 @@ struct PlanBookTests {
         }
     }
 
+    @Test func `of two who change a plan the second is told`() async throws {
+        try await withBillingDatabase { database in
+            let plans = PlanBook(database)
+            _ = try await PriceBook(database).publish(sheet(["claude-5": 100]))
+            try await make(database, .none)
+            let claude = try #require(claude)
+            let seen = try await plans.list().first?.revisions.last?.number
+            _ = try await plans.set("gold", claude, to: tenth, ifRevision: seen)
+            await #expect(throws: PriceBookError.self) {
+                try await plans.set("gold", claude, to: fifth, ifRevision: seen)
+            }
+            let plan = try #require(try await plans.list().first)
+            let last = plan.revisions.last?.adjustments.entries.first
+            #expect(last?.basisPoints == tenth)
+        }
+    }
+
     @Test func `a plan whose prices move a thousandfold is refused until it is forced`()
         async throws
     {

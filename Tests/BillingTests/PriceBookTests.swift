@@ -49,6 +49,33 @@ struct PriceBookTests {
         }
     }
 
+    @Test func `two versions are compared in either direction, whatever lies between them`()
+        async throws
+    {
+        try await withBillingDatabase { database in
+            let book = PriceBook(database)
+            let first = try await book.publish(sheet(["m": 1, "gone": 5])).header
+            _ = try await book.publish(sheet(["m": 2]))
+            let third = try await book.publish(sheet(["m": 3, "come": 5])).header
+            let comparison = try await book.compare(first.version, third.version)
+            #expect(comparison.diff.added == ["come"] && comparison.diff.removed == ["gone"])
+            #expect(comparison.diff.changes.map(\.after) == [Pico(3), Pico(27)])
+            let back = try await book.compare(third.version, first.version)
+            #expect(back.diff.added == ["gone"])
+            #expect(back.diff.changes.map(\.after) == [Pico(1), Pico(9)])
+            #expect(try await book.predecessor(of: third)?.version == PriceVersion(2))
+            #expect(try await book.predecessor(of: first) == nil)
+            let currency = try #require(Currency("EUR"))
+            let euro = try await book.publish(sheet(["m": 1], .farebox, currency)).header
+            await #expect(throws: PriceBookError.self) {
+                try await book.compare(first.version, euro.version)
+            }
+            await #expect(throws: PriceBookError.self) {
+                try await book.compare(first.version, PriceVersion(99))
+            }
+        }
+    }
+
     @Test func `the first version of a currency takes effect at once, later ones after notice`()
         async throws
     {

@@ -32,7 +32,8 @@ import Testing
         }
         #expect(
             allowed.map(\.name).sorted() == [
-                "credit adjust", "credit grant", "credit void", "invoice credit", "invoice paid",
+                "account limit", "credit adjust", "credit grant", "credit void", "invoice close",
+                "invoice close of an account", "invoice credit", "invoice paid",
             ]
         )
     }

@@ -29,6 +29,23 @@ import Testing
         return usage
     }
 
+    @Test func `what is looked at first are open streams and bounds of the first byte`() {
+        let metrics = GatewayMetrics()
+        #expect(metrics.glance.firstByteOfHalf == nil)
+        for _ in 0..<20 { metrics.admitted(isStreamed: true) }
+        for index in 0..<19 {
+            metrics.settled(usage(.completed, latency: 9_000, firstByte: index < 18 ? 9 : 900))
+        }
+        metrics.settled(usage(.timedOut, latency: 9_000, firstByte: nil))
+        #expect(metrics.glance.openStreams == 0)
+        #expect(metrics.glance.firstByteOfHalf == 10)
+        #expect(metrics.glance.firstByteOfMost == 1_000)
+        metrics.settled(usage(.completed, latency: 700_001, firstByte: 700_000))
+        metrics.settled(usage(.completed, latency: 700_001, firstByte: 700_000))
+        // Beyond all bounds there is none to tell.
+        #expect(metrics.glance.firstByteOfMost == nil)
+    }
+
     @Test func `a call is counted by its upstream, its outcome and how long it took`() {
         let metrics = GatewayMetrics()
         metrics.admitted(isStreamed: true)

@@ -44,7 +44,12 @@ struct ProjectionTests {
         let groupings: [[UsageDimension]] =
             [[]] + UsageDimension.allCases.map { [$0] } + [[.day, .key, .model]]
         for (index, span) in spans.enumerated() {
-            let key = index.isMultiple(of: 3) ? nil : KeyID(high: 1, low: 1)
+            let filters = [
+                .all, UsageFilter(key: KeyID(high: 1, low: 1)),
+                UsageFilter(model: "gpt-5.4-mini", upstream: "openai"),
+                UsageFilter(project: Accounts.defaultProject),
+            ]
+            let filter = filters[index % filters.count]
             var totals: Set<UsageSums> = []
             for grouping in groupings {
                 func report(_ basis: UsageReportQuery.Basis) async throws -> AccountUsage {
@@ -53,7 +58,7 @@ struct ProjectionTests {
                         from: span.from.flatMap { Instant($0) },
                         to: span.to.flatMap { Instant($0) },
                         by: grouping,
-                        key: key,
+                        of: filter,
                         basis: basis
                     )
                 }

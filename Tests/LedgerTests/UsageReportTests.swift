@@ -46,6 +46,12 @@ struct UsageReportTests {
                 #expect(try await report(dimension).total == days.total)
             }
             #expect(try await report().total == days.total)
+            func only(_ filter: UsageFilter) async throws -> Pico {
+                try await ledger.events.usageReport(account.id, by: [], of: filter).total.cost
+            }
+            #expect(try await only(UsageFilter(model: "claude")) == Pico(20))
+            #expect(try await only(UsageFilter(model: "claude", upstream: "nobody")) == .zero)
+            #expect(try await only(UsageFilter(project: "nothing")) == .zero)
             let from = try await ledger.events.usageReport(account.id, from: night, by: [])
             #expect(from.total.cost == Pico(20))
             let until = try await ledger.events.usageReport(account.id, to: night, by: [])

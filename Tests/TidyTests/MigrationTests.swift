@@ -7,8 +7,8 @@ import Testing
     static let referenceTables: Set<String> = [
         "accounts", "admin_sessions", "admin_tokens", "audit_entries", "document_numbers",
         "incarnations", "instances", "issuers", "plans", "plan_revisions", "price_versions",
-        "prices", "price_fees", "price_models", "projections", "webhook_endpoints",
-        "webhook_health", "webhook_secrets",
+        "prices", "price_fees", "price_models", "projections", "verification_runs",
+        "webhook_endpoints", "webhook_health", "webhook_secrets",
     ]
 
     @Test func `migrations are numbered without a gap`() throws {

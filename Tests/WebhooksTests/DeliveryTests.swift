@@ -43,7 +43,7 @@ struct DeliveryTests {
                     id: message.id,
                     timestamp: message.timestamp,
                     body: message.body,
-                    secret: made.secret
+                    secrets: [made.secret]
                 )
                 #expect(message.signature == signature.text)
             }
@@ -164,6 +164,88 @@ struct DeliveryTests {
             #expect(try await endpoints.list().isEmpty)
             try await stage.exhaust("a")
             #expect(try await WebhookMessages(stage.database).list().map(\.pending) == [0])
+        }
+    }
+
+    @Test func `a rotated secret and the one before both sign until the overlap ends`()
+        async throws
+    {
+        try await WebhookStage.run { stage in
+            try await stage.listening { address in
+                let endpoints = WebhookEndpoints(stage.database)
+                let made = try await stage.endpoint("http://\(address)/")
+                let rotated = try await endpoints.rotate(
+                    made.endpoint.id,
+                    overlapSeconds: 60,
+                    at: stage.clock.now
+                )
+                #expect(rotated.endpoint.secretRotatedAt != nil)
+                #expect(rotated.secret.bytes != made.secret.bytes)
+                try await stage.exhaust("a")
+                try await stage.drain()
+                stage.clock.advance(seconds: 61)
+                try await stage.exhaust("b")
+                try await stage.drain()
+                let messages = stage.receiver.messages
+                let good = [[rotated.secret, made.secret], [rotated.secret]]
+                #expect(messages.count == good.count)
+                for (message, secrets) in zip(messages, good) {
+                    let expected = WebhookSignature(
+                        id: message.id,
+                        timestamp: message.timestamp,
+                        body: message.body,
+                        secrets: secrets
+                    )
+                    #expect(message.signature == expected.text)
+                }
+                await #expect(throws: LedgerError.self) {
+                    _ = try await endpoints.setState(.deleted, of: made.endpoint.id)
+                    _ = try await endpoints.rotate(
+                        made.endpoint.id,
+                        overlapSeconds: 0,
+                        at: stage.clock.now
+                    )
+                }
+            }
+        }
+    }
+
+    @Test func `what became of a message is told endpoint by endpoint, attempt by attempt`()
+        async throws
+    {
+        try await WebhookStage.run { stage in
+            try await stage.listening { address in
+                let made = try await stage.endpoint("http://\(address)/")
+                stage.receiver.answer(500)
+                try await stage.exhaust("a")
+                try await stage.drain()
+                let messages = WebhookMessages(stage.database)
+                let first = try #require(try await messages.list().first)
+                var delivery = try #require(try await messages.show(first.id).deliveries.first)
+                #expect(delivery.state == .pending && delivery.dueAt != nil)
+                #expect(delivery.attempts.map(\.failure) == ["the receiver answered 500"])
+                stage.receiver.answer(204)
+                stage.clock.advance(seconds: 60)
+                try await stage.drain()
+                let whole = try await messages.show(first.id)
+                delivery = try #require(whole.deliveries.first)
+                #expect(delivery.state == .delivered && delivery.dueAt == nil)
+                #expect(delivery.attempts.map(\.number) == [2, 1])
+                #expect(delivery.attempts.map(\.status) == [204, 500])
+                #expect(stage.receiver.messages.last?.body == whole.body)
+                // Pages of an endpoint follow each other, and each has the last attempt alone.
+                try await stage.exhaust("b")
+                let all = try await messages.deliveries(to: made.endpoint.id)
+                #expect(all.map(\.state) == [.pending, .delivered])
+                #expect(all.map(\.attempts.count) == [0, 1])
+                let rest = try await messages.deliveries(
+                    to: made.endpoint.id,
+                    before: all.first?.message
+                )
+                #expect(rest == [all[1]])
+                let waiting = try await messages.deliveries(to: made.endpoint.id, in: .pending)
+                #expect(waiting == [all[0]])
+            }
         }
     }
 

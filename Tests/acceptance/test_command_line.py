@@ -51,6 +51,10 @@ def test_an_account_is_created_and_shown(ledger):
     ("alert", "set", "a", "--unused-days", "soon"),
     ("webhook", "create"), ("webhook", "redeliver", "x"), ("webhook", "disable", "x"),
     ("webhook", "create", "https://example.com/", "--kinds", "balance.low,nonsense"),
+    ("webhook", "rotate", "x"), ("webhook", "deliveries", "x"),
+    ("webhook", "rotate", "01a21057-8e8b-7522-ab94-d6a0d7cbd380", "--overlap", "soon"),
+    ("price", "diff", "1"), ("price", "diff", "1", "x"), ("price", "preview", "1", "--month", "May"),
+    ("usage", "a", "--key", "nonsense"),
     ("invoice", "credit", "INV-2026-00001"), ("invoice", "paid", "INV-2026-00001"),
     ("invoice", "credit", "INV-2026-00001", "--reason", "r", "--amount", "much"),
 ])

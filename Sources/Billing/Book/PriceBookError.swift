@@ -9,10 +9,16 @@ package enum PriceBookError: Error, Sendable, CustomStringConvertible {
     case jumps([PriceDiff.Change])
     /// Another version of the line takes effect at that instant or later, and would take over.
     case overlaps(PriceVersionHeader)
+    /// There is no version of this number.
+    case noVersion(PriceVersion)
+    /// Two versions whose prices are in different currencies.
+    case incomparable(PriceVersionHeader, PriceVersionHeader)
     /// A model's prices are incomplete.
     case defect(model: String, String)
     /// There is no plan of this name.
     case noPlan(String)
+    /// The plan was changed since the caller looked.
+    case superseded(plan: String)
     /// The plan cannot be made or changed like this.
     case invalidPlan(String)
     /// The database could not be reached or refused; nothing was published.
@@ -43,6 +49,11 @@ package enum PriceBookError: Error, Sendable, CustomStringConvertible {
                 + " would take over then: choose a later instant, or force this one to hold only"
                 + " until then"
         case .defect(let model, let text): "“\(model)”: \(text)"
+        case .noVersion(let version): "there is no price version \(version)"
+        case .incomparable(let one, let other):
+            "version \(one.version) is in \(one.currency) and version \(other.version) in"
+                + " \(other.currency)"
+        case .superseded(let plan): "the plan \(plan) was changed meanwhile"
         case .noPlan(let name): "there is no plan \(name)"
         case .invalidPlan(let text): text
         case .database(let text): text

@@ -90,9 +90,13 @@ package struct PriceDiff: Hashable, Sendable {
 }
 
 extension PriceDiff.Change: CustomStringConvertible {
+    /// As people compare it: of tokens by the million, of fees by the call; `none` for no price.
+    package var beforeText: String { text(before) }
+    package var afterText: String { text(after) }
+
     /// `gpt-4o input: 2.5 → 3 (+20%)`, by the million tokens, fees by the call.
     package var description: String {
-        "\(model) \(item): \(text(before)) → \(text(after))" + (movement.map { " (\($0))" } ?? "")
+        "\(model) \(item): \(beforeText) → \(afterText)" + (movement.map { " (\($0))" } ?? "")
     }
 
     private func text(_ price: Pico?) -> String {
@@ -104,7 +108,7 @@ extension PriceDiff.Change: CustomStringConvertible {
     }
 
     /// By how many percent the price moved, rounded towards zero to two decimals.
-    private var movement: String? {
+    package var movement: String? {
         guard let before, let after, before > .zero else { return nil }
         let basisPoints = (after.units - before.units) * 10_000 / before.units
         let magnitude = basisPoints.magnitude

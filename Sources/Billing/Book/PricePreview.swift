@@ -17,24 +17,41 @@ package struct PricePreview: Hashable, Sendable {
         package var difference: Pico? { after.map { $0 - before } }
     }
 
+    /// The sums of a preview.
+    package struct Total: Hashable, Sendable {
+        package fileprivate(set) var before = Pico.zero
+        package fileprivate(set) var after = Pico.zero
+        /// Of what can be rated: a model that has no price any more is not money saved.
+        package fileprivate(set) var difference = Pico.zero
+        package fileprivate(set) var calls: Int64 = 0
+    }
+
     package let version: PriceVersionHeader
+    package let month: Month
     /// By account and model.
     package let rows: [Row]
+
+    package var total: Total {
+        rows.reduce(into: Total()) { total, row in
+            total.before += row.before
+            total.after += row.after ?? .zero
+            total.difference += row.difference ?? .zero
+            total.calls += row.calls
+        }
+    }
 }
 
 extension PriceBook {
     /// Rates the calls of a month anew, which is reckoned in each account's own time zone.
     ///
     /// Every account is rated that pays by the version's currency, and for a plan's version those
-    /// with the plan. Nil when there is no such version.
-    ///
-    /// - Parameter month: Its first day, `2026-10-01`.
+    /// with the plan. Throws `.noVersion`.
     package func preview(
         _ version: PriceVersion,
-        month: String
-    ) async throws(PriceBookError) -> PricePreview? {
+        month: Month
+    ) async throws(PriceBookError) -> PricePreview {
         guard let header = try await list().first(where: { $0.version == version }) else {
-            return nil
+            throw .noVersion(version)
         }
         let snapshot = try await load(at: header.effectiveAt)
         let thresholds = Set(
@@ -42,9 +59,18 @@ extension PriceBook {
                 .map(\.threshold)
         ).subtracting([0]).sorted()
         let usages = try await reading { session in
-            try MonthUsage.read(session, header.line, month: month, thresholds: thresholds)
+            try MonthUsage.read(
+                session,
+                header.line,
+                month: "\(month)-01",
+                thresholds: thresholds
+            )
         }
-        return PricePreview(version: header, rows: Self.rated(usages, by: snapshot, header))
+        return PricePreview(
+            version: header,
+            month: month,
+            rows: Self.rated(usages, by: snapshot, header)
+        )
     }
 
     private static func rated(

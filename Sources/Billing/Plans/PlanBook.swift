@@ -17,6 +17,8 @@ package struct PlanBook: Sendable {
         /// The version that has the plan's prices now; nil when the plan is yet to begin.
         package let version: PriceVersion?
         package let accountCount: Int64
+
+        package var name: String { revisions.first?.plan ?? "" }
     }
 
     /// What a change of a plan would do, or did.
@@ -63,14 +65,23 @@ package struct PlanBook: Sendable {
     ///
     /// It takes effect after the notice of prices at least. Throws `.jumps` unless forced,
     /// `.effectiveTooSoon`, `.noPlan`, and `.invalidPlan` when a later change is pending.
+    ///
+    /// - Parameter expected: the revision that the caller has seen; `.superseded` for another.
     package func set(
         _ name: String,
         _ pattern: ModelPattern,
         to basisPoints: BasisPoints?,
         effectiveAt: Instant? = nil,
-        isForced: Bool = false
+        isForced: Bool = false,
+        ifRevision expected: Int64? = nil
     ) async throws(PriceBookError) -> Change {
         try await publishing { session in
+            if let expected {
+                let newest = try PlanRows.revisions(session, of: name).last
+                guard newest?.number == expected else {
+                    throw PriceBookError.superseded(plan: name)
+                }
+            }
             let change = try Self.change(session, name, pattern, basisPoints, effectiveAt)
             guard !change.isUnchanged else { return change }
             let jumps = change.diff.jumps

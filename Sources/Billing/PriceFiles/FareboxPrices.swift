@@ -13,6 +13,10 @@ package struct FareboxPrices: Sendable {
     package init(parsing bytes: [UInt8]) throws(PriceFileError) {
         let document: JSONTree
         do { document = try JSONTree(parsing: bytes) } catch { throw .notJSON(error) }
+        try self.init(document)
+    }
+
+    init(_ document: JSONTree) throws(PriceFileError) {
         var reader = FareboxPriceReader()
         sheet = try reader.sheet(document)
     }

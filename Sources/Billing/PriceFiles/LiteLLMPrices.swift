@@ -13,6 +13,10 @@ package struct LiteLLMPrices: Sendable {
     package init(parsing bytes: [UInt8]) throws(PriceFileError) {
         let document: JSONTree
         do { document = try JSONTree(parsing: bytes) } catch { throw .notJSON(error) }
+        try self.init(document)
+    }
+
+    init(_ document: JSONTree) throws(PriceFileError) {
         guard let entries = document.members else { throw .shape("the document is not an object") }
         sheet = PriceSheet(source: .litellm, currency: .usd)
         for entry in entries { importModel(entry.name, entry.value) }

@@ -4,8 +4,10 @@ import Schema
 
 /// The JSON object of a request, read member by member; what nobody reads is refused.
 struct APIBody: Sendable {
-    /// Bodies are small; prices come in files of their own.
+    /// Bodies are small, but for files of prices.
     static let bytesMax = 64 * 1_024
+    /// Four times the community's file of prices, in a form.
+    static let fileBytesMax = 8 * 1_024 * 1_024
 
     private let members: [JSONTree.Member]
 

@@ -8,6 +8,9 @@ struct AdminAPI: Sendable {
     static let routes: [Route] =
         AccountOperations.routes + KeyOperations.routes + CreditOperations.routes
         + InvoiceOperations.routes + ReportOperations.routes + TokenOperations.routes
+        + WebhookOperations.routes + AlertOperations.routes
+        + PriceOperations.routes + PlanOperations.routes
+        + InstanceOperations.routes + RunningCallOperations.routes
 
     let services: ConsoleServices
 
@@ -67,6 +70,7 @@ struct AdminAPI: Sendable {
         for name in request.query.names where !route.query.contains(name) {
             throw Problem(400, "there is no parameter \(name) here")
         }
+        try Self.requireContent(route.content, request)
         let key = request.fields["idempotency-key"]
         if key != nil, !route.isIdempotent {
             throw Problem(400, "Idempotency-Key has no meaning here")
@@ -81,23 +85,26 @@ struct AdminAPI: Sendable {
             services: services,
             places: places,
             query: request.query,
-            body: try body(request, route),
+            body: route.content == .object ? try APIBody(parsing: request.body) : .none,
+            file: route.content == .file ? request.body : [],
             idempotencyKey: key,
             ifMatch: request.fields["if-match"]
         )
     }
 
-    private func body(_ request: ConsoleRequest, _ route: Route) throws -> APIBody {
-        guard route.hasBody else {
+    private static func requireContent(
+        _ content: Route.Content,
+        _ request: ConsoleRequest
+    ) throws {
+        guard content != .nothing else {
             guard request.body.isEmpty else { throw Problem(400, "there is no body to send here") }
-            return .none
+            return
         }
         // A page of another site cannot send this type without asking first.
         let type = request.fields["content-type"]?.split(separator: ";").first.map(String.init)
         guard type?.lowercased() == "application/json" else {
             throw Problem(415, "the body must be application/json")
         }
-        return try APIBody(parsing: request.body)
     }
 }
 

@@ -52,11 +52,15 @@ extension APICall {
         case number
         /// The number of a document.
         case document
+        /// The identifier of a message of webhooks.
+        case message
 
         fileprivate func isValid(_ text: String) -> Bool {
             switch self {
             case .slug: Slug.isValid(text)
             case .identifier: AccountID(text)?.description == text
+            case .message:
+                WebhookMessage.identifier(text).map { WebhookMessage.name(of: $0) } == text
             case .document:
                 (1...60).contains(text.utf8.count)
                     && text.utf8.allSatisfy { byte in
@@ -87,6 +91,22 @@ extension APICall {
     ) throws -> APIAnswer {
         let page = Page(all, after: try cursor(form), limit: try limit(), name: name)
         return APIAnswer(page.json(node))
+    }
+
+    /// A parameter that is a text; nil when it is missing.
+    func text(_ name: String, countMax: Int) throws -> String? {
+        guard let text = query[name] else { return nil }
+        guard (1...countMax).contains(text.unicodeScalars.count),
+            !text.unicodeScalars.contains("\0")
+        else { throw Problem(400, "\(name) must be a text of 1 to \(countMax) characters") }
+        return text
+    }
+
+    /// A parameter that is the slug of something; nil when it is missing.
+    func slug(_ name: String) throws -> String? {
+        guard let text = query[name] else { return nil }
+        guard Slug.isValid(text) else { throw Problem(400, "\(name) must be a slug") }
+        return text
     }
 
     func instant(_ name: String) throws -> Instant? {

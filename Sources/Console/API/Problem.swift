@@ -4,11 +4,29 @@ import Ledger
 import Schema
 
 /// A refusal as RFC 9457 writes it.
-struct Problem: Error, Hashable, Sendable {
+struct Problem: Error, Sendable {
     let status: Int
     let title: String
     /// A sentence that a person can act on.
     let detail: String
+    /// What programs tell refusals apart by that they may act on; nil where the status says it.
+    var kind: Kind?
+    /// What a program needs to know of such a refusal.
+    var members: [(String, JSONNode)] = []
+
+    /// The last part of the problem's `type`.
+    enum Kind: String, Sendable {
+        /// Prices move a thousandfold: `jumps` says which.
+        case priceJumps = "price-jumps"
+        /// A version that is to come would take over: `version`, `effective_at`.
+        case priceOverlap = "price-overlap"
+        /// Prices are published some time before they take effect: `earliest`.
+        case priceTooSoon = "price-too-soon"
+        /// A model's prices are incomplete: `model`.
+        case priceDefect = "price-defect"
+        /// What was sent is no price file.
+        case priceFile = "price-file"
+    }
 
     init(_ status: Int, _ detail: String) {
         self.status = status
@@ -49,8 +67,38 @@ struct Problem: Error, Hashable, Sendable {
     init(_ error: PriceBookError) {
         switch error {
         case .outcomeUnknown: self.init(503, error.description)
+        case .noPlan, .noVersion: self.init(404, error.description)
+        case .superseded: self.init(412, error.description)
+        case .jumps(let changes):
+            self.init(422, error.description)
+            kind = .priceJumps
+            members = [("jumps", .array(changes.map { .text($0.description) }))]
+        case .overlaps(let later):
+            self.init(422, error.description)
+            kind = .priceOverlap
+            members = [
+                ("version", .integer(later.version.number)),
+                ("effective_at", .text(later.effectiveAt.description)),
+            ]
+        case .effectiveTooSoon(let earliest):
+            self.init(422, error.description)
+            kind = .priceTooSoon
+            members = [("earliest", .text(earliest.description))]
+        case .defect(let model, _):
+            self.init(422, error.description)
+            kind = .priceDefect
+            members = [("model", .text(model))]
         case .database: self.init(503, "the database cannot be reached now; nothing changed")
-        default: self.init(422, error.description)
+        case .incomparable, .invalidPlan: self.init(422, error.description)
+        }
+    }
+
+    init(_ error: PriceFileError) {
+        switch error {
+        case .notJSON: self.init(400, error.description)
+        case .shape:
+            self.init(422, error.description)
+            kind = .priceFile
         }
     }
 
@@ -60,6 +108,7 @@ struct Problem: Error, Hashable, Sendable {
         case let problem as Problem: self = problem
         case let error as LedgerError: self.init(error)
         case let error as PriceBookError: self.init(error)
+        case let error as PriceFileError: self.init(error)
         default: self.init(500, "something went wrong: see the log")
         }
     }
@@ -68,10 +117,13 @@ struct Problem: Error, Hashable, Sendable {
         var response = ConsoleResponse(
             status: status,
             type: "application/problem+json",
-            JSONNode.object([
-                ("type", .text("about:blank")), ("title", .text(title)),
-                ("status", .integer(Int64(status))), ("detail", .text(detail)),
-            ]).line
+            JSONNode.object(
+                [
+                    ("type", .text(kind.map { "urn:farebox:\($0.rawValue)" } ?? "about:blank")),
+                    ("title", .text(title)), ("status", .integer(Int64(status))),
+                    ("detail", .text(detail)),
+                ] + members
+            ).line
         )
         if status == 401 { response.fields.append("www-authenticate", "Bearer") }
         if status == 503 { response.fields.append("retry-after", "1") }

@@ -5,6 +5,14 @@ import Schema
 struct Route: Sendable {
     typealias Handler = @Sendable (APICall) async throws -> APIAnswer
 
+    enum Content: Sendable {
+        case nothing
+        /// A JSON object of members that the operation names.
+        case object
+        /// A JSON file, which may be long.
+        case file
+    }
+
     let method: ConsoleRequest.Method
     let pattern: RoutePattern
     let access: Access
@@ -14,8 +22,8 @@ struct Route: Sendable {
     var query: Set<String> = []
     /// Whether it acts once for each `Idempotency-Key`; others refuse that field.
     var isIdempotent = false
-    /// Whether it has a body.
-    var hasBody = false
+    /// What its body is.
+    var content = Content.nothing
     let handle: Handler
 
     static func get(
@@ -48,7 +56,7 @@ struct Route: Sendable {
             access: access,
             name: name,
             isIdempotent: isIdempotent,
-            hasBody: hasBody,
+            content: hasBody ? .object : .nothing,
             handle: handle
         )
     }
@@ -63,7 +71,7 @@ struct Route: Sendable {
             pattern: pattern,
             access: .operate,
             name: name,
-            hasBody: true,
+            content: .object,
             handle: handle
         )
     }
@@ -112,6 +120,8 @@ struct APICall: Sendable {
     let places: [String: String]
     let query: FormFields
     let body: APIBody
+    /// The bytes of a file that was sent instead; empty without one.
+    let file: [UInt8]
     let idempotencyKey: String?
     /// The tag that the caller has seen; nil when it does not care.
     let ifMatch: String?

@@ -56,13 +56,23 @@ enum StyleSheet {
           cursor: pointer; font-weight: 600 }
         header button { background: transparent; border-color: var(--line); color: var(--quiet) }
         button.danger { background: transparent; border-color: var(--danger); color: var(--danger) }
+        label.flag { flex-direction: row; align-items: center; gap: .5rem }
+        label.flag input { min-height: 0; width: 1.1rem; height: 1.1rem }
+        fieldset { display: flex; flex-wrap: wrap; gap: .4rem 1.2rem; margin: 0; padding: .5rem .8rem;
+          border: 1px solid var(--line); border-radius: 4px; flex-basis: 100% }
+        legend { font-size: .85rem; color: var(--quiet) }
+        .acts { display: flex; flex-wrap: wrap; gap: .6rem; margin: .75rem 0 }
+        details { margin: .6rem 0 }
+        summary { cursor: pointer }
+        ul { padding-left: 1.25rem }
+        pre { margin: 0; padding: .8rem; font: .85rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace }
         .notice { border-left: 4px solid var(--accent); background: var(--paper);
           padding: .75rem 1rem; margin: 0 0 1rem }
         .notice.bad { border-color: var(--danger) }
         .secret { display: block; padding: .75rem 0; font-size: 1.05rem; user-select: all }
         .chart { position: relative; height: 16rem; margin: 0 0 1rem }
         @media (max-width: 40rem) { header > div, main { padding-left: .9rem; padding-right: .9rem }
-          form label, form button { width: 100% } form.inline button { width: auto } }
+          form label, form button { width: 100% } label.flag { width: auto } form.inline button { width: auto } }
         @media (prefers-reduced-motion: no-preference) { a, button { transition: box-shadow .1s } }
         """
 }

@@ -5,13 +5,15 @@ import Shapes
 /// Accounts and their projects.
 enum AccountOperations {
     static let routes: [Route] = [
-        .get("accounts", "account list", query: ["cursor", "limit"]) { call in
-            try call.page(
-                try await call.services.accounts.list(),
-                by: .slug,
-                name: \.slug,
-                JSONNode.account
+        .get("accounts", "account list", query: ["search", "cursor", "limit"]) { call in
+            let limit = try call.limit()
+            let found = try await call.services.accounts.list(
+                matching: try call.text("search", countMax: 200),
+                after: try call.cursor(.slug),
+                limit: limit + 1
             )
+            let page = Page(found, after: nil, limit: limit, name: \.slug)
+            return APIAnswer(page.json(JSONNode.account))
         },
         .post("accounts", "account create", .operate, isIdempotent: true, create),
         .get("accounts/{account}", "account show") { call in
@@ -22,6 +24,22 @@ enum AccountOperations {
         },
         .post("accounts/{account}/resume", "account resume", .operate, hasBody: false) { call in
             APIAnswer(.account(try await call.services.accounts.resume(call.account)))
+        },
+        .post("accounts/{account}/limit", "account limit", .moveMoney, isIdempotent: true) { call in
+            try call.body.allow(only: "credit_limit")
+            guard let limit = try call.body.amount("credit_limit") else {
+                throw Problem(400, "credit_limit is missing")
+            }
+            return APIAnswer(
+                .account(
+                    try await call.services.credits.setLimit(
+                        call.account,
+                        to: limit,
+                        at: call.now,
+                        idempotencyKey: call.idempotencyKey
+                    )
+                )
+            )
         },
         .get("accounts/{account}/projects", "project list", query: ["cursor", "limit"]) { call in
             try call.page(

@@ -17,6 +17,21 @@ enum InvoiceOperations {
             let account = try await call.services.accounts.show(call.account)
             return try await list(call, of: account.slug)
         },
+        .post("invoices", "invoice close", .moveMoney, closeAll),
+        .post("accounts/{account}/invoices", "invoice close of an account", .moveMoney) { call in
+            let month = try closingMonth(call)
+            _ = try await call.services.invoices.close(call.account, through: month, at: call.now)
+            return APIAnswer(try await documents(call, of: call.account, month, failures: []))
+        },
+        .get("accounts/{account}/draft-invoice", "invoice draft", query: ["month"]) { call in
+            let draft = try await call.services.invoices.draft(
+                call.account,
+                try month(call),
+                at: call.now
+            )
+            guard let draft else { throw Problem(404, "the account has no events yet") }
+            return APIAnswer(try InvoiceSummary(draft: draft).json)
+        },
         .get("accounts/{account}/invoices/{number}", "invoice show") { call in
             APIAnswer(InvoiceSummary(stored: try await own(call)).json)
         },
@@ -49,14 +64,48 @@ enum InvoiceOperations {
         },
     ]
 
-    private static func list(_ call: APICall, of account: String?) async throws -> APIAnswer {
-        var month: Month?
-        if let text = call.query["month"] {
-            month = Month(text)
-            guard month != nil else { throw Problem(400, "month must be a month such as 2026-11") }
+    private static func month(_ call: APICall) throws -> Month? {
+        guard let text = call.query["month"] else { return nil }
+        guard let month = Month(text) else {
+            throw Problem(400, "month must be a month such as 2026-11")
         }
-        return try call.page(
-            try await call.services.invoices.list(account: account, month: month),
+        return month
+    }
+
+    private static func closingMonth(_ call: APICall) throws -> Month {
+        try call.body.allow(only: "month")
+        guard let month = Month(try call.body.requiredText("month")) else {
+            throw Problem(400, "month must be a month such as 2026-11")
+        }
+        return month
+    }
+
+    private static func closeAll(_ call: APICall) async throws -> APIAnswer {
+        let month = try closingMonth(call)
+        let report = try await call.services.invoices.closeAll(through: month, at: call.now)
+        return APIAnswer(try await documents(call, of: nil, month, failures: report.failures))
+    }
+
+    /// What stands for the month, whether this request has made it or an earlier one.
+    private static func documents(
+        _ call: APICall,
+        of account: String?,
+        _ month: Month,
+        failures: [(account: String, error: LedgerError)]
+    ) async throws -> JSONNode {
+        let documents = try await call.services.invoices.list(account: account, month: month)
+        let failed = failures.map { account, error in
+            JSONNode.object([("account", .text(account)), ("detail", .text(error.message))])
+        }
+        return .object([
+            ("data", .array(documents.map { InvoiceSummary(stored: $0).json })),
+            ("failures", .array(failed)),
+        ])
+    }
+
+    private static func list(_ call: APICall, of account: String?) async throws -> APIAnswer {
+        try call.page(
+            try await call.services.invoices.list(account: account, month: try month(call)),
             by: .document,
             name: \.number
         ) { InvoiceSummary(stored: $0).json }

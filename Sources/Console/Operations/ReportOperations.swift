@@ -3,32 +3,20 @@ import Ledger
 import Schema
 import Shapes
 
-/// What there is to look at: usage, prices, the ledger, instances and the audit trail.
+/// What there is to look at: usage, the ledger and the audit trail.
 enum ReportOperations {
     /// How long the database may take for a report.
     static let timeLimit = Duration.seconds(10)
 
+    private static let usageParameters: Set<String> = [
+        "from", "to", "by", "project", "key", "model", "upstream",
+    ]
+
     static let routes: [Route] = [
-        .get("accounts/{account}/usage", "usage", query: ["from", "to", "by"], usage),
-        .get("prices", "price list", query: ["cursor", "limit"]) { call in
-            try call.page(
-                try await call.services.prices.list(),
-                by: .number,
-                name: \.version.description,
-                JSONNode.prices
-            )
-        },
+        .get("accounts/{account}/usage", "usage", query: usageParameters, usage),
         .get("ledger/status", "ledger status") { call in
             APIAnswer(
                 .status(try await call.services.status(), try await call.services.projections())
-            )
-        },
-        .get("instances", "instance list", query: ["cursor", "limit"]) { call in
-            try call.page(
-                try await call.services.instances.list(),
-                by: .identifier,
-                name: \.id.description,
-                JSONNode.instance
             )
         },
         .get("audit", "audit list", query: ["cursor", "limit"], audit),
@@ -52,9 +40,25 @@ enum ReportOperations {
             from: try call.instant("from"),
             to: try call.instant("to"),
             by: dimensions,
+            of: try filter(call),
             timeLimit: timeLimit
         )
         return APIAnswer(usage.node(account.currency))
+    }
+
+    private static func filter(_ call: APICall) throws -> UsageFilter {
+        var filter = UsageFilter(
+            project: try call.slug("project"),
+            model: try call.text("model", countMax: 300),
+            upstream: try call.text("upstream", countMax: 300)
+        )
+        if let text = call.query["key"] {
+            filter.key = KeyID(text)
+            guard filter.key?.description == text else {
+                throw Problem(400, "key must be the id of a key")
+            }
+        }
+        return filter
     }
 
     /// The newest first, read page by page: it is the one list that only grows.

@@ -17,15 +17,20 @@ enum AccountPages {
         let spend = try await call.services.overview(call.account)
         let keys = try await call.services.keys.list(call.account)
         let credit = try await call.services.credits.list(call.account)
+        let settings = try await AccountSettingPages.part(of: account, call)
         return .page(
             title: account.name,
             """
             \(facts(account, spend.first))
             <p><a href="/accounts/\(account.slug)/usage">Usage</a> ·
-            <a href="/accounts/\(account.slug)/invoices">Invoices</a></p>
+            <a href="/accounts/\(account.slug)/invoices">Invoices</a> ·
+            <a href="/accounts/\(account.slug)/calls">Live calls</a> ·
+            <a href="/accounts/\(account.slug)/alerts">Alerts</a></p>
             \(CallPages.form(account.slug))
             <h2>Keys</h2>\(table(keys, call).html)\(call.may(.operate) ? keyForm(call) : nil)
-            <h2>Credit</h2>\(table(credit, call).html)\(call.may(.moveMoney) ? grantForm(call) : nil)
+            <h2>Credit</h2>\(table(credit, call).html)
+            \(call.may(.moveMoney) ? grantForm(call) : nil)
+            \(settings)
             """
         )
     }
@@ -47,10 +52,12 @@ enum AccountPages {
         let warning: HTML? =
             account.status == .suspended
             ? "<p class=\"notice bad\">Suspended: no call is admitted.</p>" : nil
+        let prices = account.plan.map { "the plan \($0)" } ?? "the list"
         return """
             \(warning)\(figures(facts))
             <p class="quiet">Days and months in \(account.timeZone); credit limit
-            \(money(account.creditLimit, currency)) \(currency.code); version \(account.version).</p>
+            \(money(account.creditLimit, currency)) \(currency.code); prices of \
+            \(prices); version \(account.version).</p>
             """
     }
 
@@ -138,8 +145,7 @@ enum AccountPages {
         return .page(
             title: title,
             """
-            <div class="notice"><p>This is the only time that the secret is shown. Copy it now:</p>
-            <code class="secret">\(secret.text)</code></div>
+            \(shownOnce(secret.text))
             <p>It is the key \(key.id.description) of the project \(key.projectSlug).</p>\(end)
             <p><a href="/accounts/\(call.account)">Back to the account</a></p>
             """

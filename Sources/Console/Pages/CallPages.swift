@@ -15,7 +15,12 @@ enum CallPages {
         let text = (call.query["request"] ?? "").filter { !$0.isWhitespace }
         guard !text.isEmpty else {
             let account = try await call.services.accounts.show(call.account)
-            return .page(title: "A call of \(account.name)", form(account.slug))
+            let running = try await RunningCallPages.part(of: account, call)
+            return .page(
+                title: "Calls of \(account.name)",
+                "\(form(account.slug))\(running)",
+                refreshSeconds: RunningCallPages.seconds(call)
+            )
         }
         return .redirect("/accounts/\(call.account)/calls/\(PercentCoding.encode(text))")
     }

@@ -7,7 +7,10 @@ import Schema
 struct Dashboard: Sendable {
     static let routes: [PageRoute] =
         OverviewPages.routes + AccountPages.routes + UsagePages.routes + InvoicePages.routes
-        + CallPages.routes
+        + CallPages.routes + WebhookPages.routes + WebhookMessagePages.routes + AlertPages.routes
+        + PricePages.routes + PriceImportPages.routes + PlanPages.routes
+        + AccountSettingPages.routes
+        + OperationsPages.routes + RunningCallPages.routes
 
     let services: ConsoleServices
     let credentials: Credentials
@@ -29,7 +32,7 @@ struct Dashboard: Sendable {
         do {
             let isSecure = request.fields["x-forwarded-proto"] == "https"
             if request.path == ["sign-in"] { return try await signIn(request, isSecure) }
-            guard let visitor = try await visitor(request) else {
+            guard let visitor = try await visitor(request.fields) else {
                 return redirect(to: "/sign-in")
             }
             do {
@@ -52,15 +55,18 @@ struct Dashboard: Sendable {
 
     // MARK: Signing in and out
 
-    private func visitor(_ request: ConsoleRequest) async throws -> Visitor? {
-        let cookie = SessionCookie(field: request.fields["cookie"])
+    /// Whether somebody who is signed in asks.
+    func knows(_ fields: HTTPFields) async -> Bool { (try? await visitor(fields)) != nil }
+
+    private func visitor(_ fields: HTTPFields) async throws -> Visitor? {
+        let cookie = SessionCookie(field: fields["cookie"])
         if let cookie,
             let token = try await services.sessions.token(of: cookie.hash, at: services.now()),
             let caller = try await credentials.caller(tokenHash: token)
         {
             return Visitor(caller: caller, cookie: cookie)
         }
-        guard let caller = try await credentials.caller(request.fields) else { return nil }
+        guard let caller = try await credentials.caller(fields) else { return nil }
         return Visitor(caller: caller, cookie: cookie ?? .make(), isNew: cookie == nil)
     }
 
@@ -153,9 +159,11 @@ struct Dashboard: Sendable {
     }
 
     private static func form(_ request: ConsoleRequest) throws -> FormFields {
-        guard let form = FormFields(parsing: String(decoding: request.body, as: UTF8.self)) else {
-            throw Problem(400, "the form cannot be read")
-        }
+        let multipart = MultipartForm(request.body, contentType: request.fields["content-type"])
+        let form =
+            multipart.map(\.fields)
+            ?? FormFields(parsing: String(decoding: request.body, as: UTF8.self))
+        guard let form else { throw Problem(400, "the form cannot be read") }
         return form
     }
 
@@ -167,8 +175,10 @@ struct Dashboard: Sendable {
         place: String
     ) -> ConsoleResponse {
         switch answer {
-        case .page(let title, let content):
-            return html(status: 200, frame(visitor, place).page(title, content))
+        case .page(let title, let content, let refreshSeconds):
+            var response = html(status: 200, frame(visitor, place).page(title, content))
+            if let refreshSeconds { response.fields.append("refresh", "\(refreshSeconds)") }
+            return response
         case .redirect(let path): return redirect(to: path)
         case .file(let name, let type, let bytes):
             return ConsoleResponse(

@@ -73,7 +73,7 @@ enum InvoicePages {
             return [
                 "<a href=\"\(path(document.account, number))\">\(number)</a>",
                 "\(document.account)", "\(document.period?.month.description ?? "–")",
-                words(document.kind.rawValue), words(summary.status),
+                "\(words(document.kind.rawValue))", "\(words(summary.status))",
                 "\(document.totals.total.decimal(in: currency))",
                 "\(summary.outstanding.decimal(in: currency))", "\(currency.code)",
             ]
@@ -250,8 +250,6 @@ enum InvoicePages {
         }
         return month
     }
-
-    private static func words(_ name: String) -> HTML { "\(name.replacing("_", with: " "))" }
 }
 
 extension InvoiceExport.Format {

@@ -37,8 +37,10 @@ struct Layout {
             caller.role == .account
             ? [("accounts/\(caller.account ?? "")", "Account")]
             : [
-                ("", "Overview"), ("accounts", "Accounts"), ("invoices", "Invoices"),
-                ("prices", "Prices"), ("operations", "Operations"), ("audit", "Audit trail"),
+                ("", "Overview"), ("calls", "Live calls"), ("accounts", "Accounts"),
+                ("invoices", "Invoices"),
+                ("prices", "Prices"), ("webhooks", "Webhooks"), ("operations", "Operations"),
+                ("audit", "Audit trail"),
             ]
         let links = places.map { path, text -> HTML in
             let mark: HTML = path == place ? " aria-current=\"page\"" : .empty

@@ -2,14 +2,14 @@ import Billing
 import Ledger
 import Schema
 
-/// What there is at a glance: all accounts, prices, operations, and who did what.
+/// What there is at a glance: all accounts, and who did what.
 enum OverviewPages {
+    private static let accountsMax = 200
+
     static let routes: [PageRoute] = [
         .get("", "overview", overview),
         .get("accounts", "accounts", accounts),
         .post("accounts", "account create", .operate, create),
-        .get("prices", "prices", prices),
-        .get("operations", "operations", operations),
         .get("audit", "audit trail", audit),
     ]
 
@@ -38,7 +38,23 @@ enum OverviewPages {
                 money(account.balance, account.currency), "\(runway(account))",
             ]
         }
-        return .page(title: "Overview", table.html)
+        let glance = await glance(at: accounts, call)
+        return .page(title: "Overview", glance + table.html)
+    }
+
+    /// Calls of all accounts, and what they are like on this instance.
+    private static func glance(at accounts: [SpendOverview], _ call: PageCall) async -> HTML {
+        let here = call.services.here
+        let (running, glance) = (await here.calls(nil, 0), here.glance())
+        func milliseconds(_ bound: Int64?) -> HTML { bound.map { "≤ \($0) ms" } ?? "–" }
+        return figures([
+            ("Calls this month", "\(accounts.reduce(0) { $0 + $1.calls })"),
+            ("Failed", "\(accounts.reduce(0) { $0 + $1.failures })"),
+            ("Live calls here", "<a href=\"/calls\">\(running.count)</a>"),
+            ("Live streams here", "\(glance.openStreams)"),
+            ("First byte here, half", milliseconds(glance.firstByteOfHalf)),
+            ("First byte here, 95 of 100", milliseconds(glance.firstByteOfMost)),
+        ])
     }
 
     static func runway(_ account: SpendOverview) -> String {
@@ -46,7 +62,13 @@ enum OverviewPages {
     }
 
     private static func accounts(_ call: PageCall) async throws -> PageAnswer {
-        let accounts = try await call.services.accounts.list()
+        let search = call.query["search"].flatMap { $0.isEmpty ? nil : $0 }
+        let found = try await call.services.accounts.list(
+            matching: search,
+            after: call.query["after"],
+            limit: accountsMax + 1
+        )
+        let accounts = found.prefix(accountsMax)
         var table = HTMLTable(
             "Accounts",
             .text("Account"),
@@ -58,7 +80,8 @@ enum OverviewPages {
             .text("Zone"),
             .text("Status")
         )
-        table.rows = accounts.prefix(1_000).map { account in
+        table.nothing = search == nil ? "There is no account yet." : "No account is called that."
+        table.rows = accounts.map { account in
             [
                 link(account.slug), "\(account.name)", money(account.balance, account.currency),
                 money(account.held, account.currency),
@@ -66,7 +89,12 @@ enum OverviewPages {
                 "\(account.timeZone)", "\(account.status.rawValue)",
             ]
         }
-        var content = table.html
+        var content = searchForm(search ?? "") + table.html
+        if found.count > accountsMax, let last = accounts.last {
+            let again = search.map { "&search=\(PercentCoding.encode($0))" } ?? ""
+            content =
+                content + "<p><a href=\"/accounts?after=\("\(last.slug)" + again)\">More</a></p>"
+        }
         if call.may(.operate) {
             let form = HTMLForm(
                 action: "/accounts",
@@ -84,6 +112,14 @@ enum OverviewPages {
         return .page(title: "Accounts", content)
     }
 
+    private static func searchForm(_ text: String) -> HTML {
+        """
+        <form method="get" action="/accounts" role="search">
+        \(HTMLForm.text("search", "Search", type: "search", value: text))
+        <button>Search</button></form>
+        """
+    }
+
     private static func create(_ call: PageCall) async throws -> PageAnswer {
         var creation = Accounts.Creation(slug: call.field("slug") ?? "")
         creation.name = call.field("name")
@@ -94,69 +130,6 @@ enum OverviewPages {
         creation.currency = currency
         let account = try await call.services.accounts.create(creation, at: call.services.now())
         return .redirect("/accounts/\(account.slug)")
-    }
-
-    private static func prices(_ call: PageCall) async throws -> PageAnswer {
-        var table = HTMLTable(
-            "Price versions, the newest first",
-            .number("Version"),
-            .text("Source"),
-            .text("Currency"),
-            .text("In force from"),
-            .text("Published")
-        )
-        table.rows = try await call.services.prices.list().reversed().map { header in
-            [
-                "\(header.version.description)", "\(header.source.rawValue)",
-                "\(header.currency.code)", time(header.effectiveAt), time(header.publishedAt),
-            ]
-        }
-        table.nothing = "No prices are published."
-        return .page(title: "Prices", table.html)
-    }
-
-    private static func operations(_ call: PageCall) async throws -> PageAnswer {
-        let status = try await call.services.status()
-        var instances = HTMLTable(
-            "Instances, the last renewed first",
-            .text("Instance"),
-            .text("State"),
-            .text("Renewed"),
-            .number("Leases"),
-            .number("Running calls"),
-            .number("Set aside")
-        )
-        instances.rows = try await call.services.instances.list().map { instance in
-            let sums = instance.escrowed.map { $0.currency.text($0.amount) }
-            return [
-                "\(instance.label)", "\(instance.state.rawValue)", time(instance.renewedAt),
-                "\(instance.openLeases)", "\(instance.runningCalls)",
-                "\(sums.isEmpty ? "0" : sums.joined(separator: ", "))",
-            ]
-        }
-        var projections = HTMLTable(
-            "Projections",
-            .text("Projection"),
-            .number("Events behind"),
-            .number("Seconds behind"),
-            .number("Stopped accounts")
-        )
-        projections.rows = try await call.services.projections().map { projection in
-            [
-                "\(projection.projection)", "\(projection.eventsBehind)",
-                "\(projection.secondsBehind)", "\(projection.stopped.count)",
-            ]
-        }
-        let facts = figures([
-            ("Events", "\(status.events)"), ("Unsealed", "\(status.unsealedEvents)"),
-            ("Open leases", "\(status.openLeases)"), ("Parked events", "\(status.parkedEvents)"),
-            ("Live instances", "\(status.liveInstances)"),
-            ("Overdrawn accounts", "\(status.overdrawnAccounts)"),
-        ])
-        return .page(
-            title: "Operations",
-            "\(facts)<h2>Instances</h2>\(instances.html)<h2>Projections</h2>\(projections.html)"
-        )
     }
 
     private static func audit(_ call: PageCall) async throws -> PageAnswer {
@@ -184,26 +157,4 @@ enum OverviewPages {
     }
 
     private static func link(_ slug: String) -> HTML { "<a href=\"/accounts/\(slug)\">\(slug)</a>" }
-}
-
-// MARK: Parts of pages
-
-/// An amount as people read it: rounded down to the currency's own digits.
-func money(_ amount: Pico, _ currency: Currency) -> HTML {
-    "\(amount.decimal(fractionDigitsMin: currency.exponent))"
-}
-
-func time(_ instant: Instant?) -> HTML {
-    guard let instant else { return "–" }
-    let text = instant.description
-    let shown = "\(text.prefix(10)) \(text.dropFirst(11).prefix(5))"
-    return "<time datetime=\"\(text)\">\(shown) UTC</time>"
-}
-
-/// A few numbers with their names.
-func figures(_ facts: [(String, HTML)]) -> HTML {
-    let parts = facts.map { name, value -> HTML in
-        "<div><dt>\(name)</dt><dd>\(value)</dd></div>"
-    }
-    return "<dl class=\"figures\">\(parts)</dl>"
 }

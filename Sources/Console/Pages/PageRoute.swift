@@ -48,6 +48,14 @@ struct PageCall: Sendable {
         form[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
+    /// An identifier in the path.
+    func identifier<Entity>(_ place: String) throws -> Identifier<Entity> {
+        guard let id = Identifier<Entity>(places[place] ?? "") else {
+            throw Problem(404, "no such \(place)")
+        }
+        return id
+    }
+
     func amount(_ name: String) throws -> Pico {
         guard let amount = field(name).flatMap({ Pico($0) }) else {
             throw Problem(422, "\(name) must be a decimal amount such as 12.50")
@@ -66,7 +74,8 @@ struct PageCall: Sendable {
 
 /// What a page answers.
 enum PageAnswer: Sendable {
-    case page(title: String, HTML)
+    /// - Parameter refreshSeconds: after which it is loaded again; nil for never.
+    case page(title: String, HTML, refreshSeconds: Int? = nil)
     /// To be looked at next, by GET.
     case redirect(String)
     /// To be kept, under a name.

@@ -8,6 +8,9 @@ enum UsagePages {
         .get("accounts/{account}/usage.csv", "usage", csv),
     ]
 
+    /// What a page shows of a long report.
+    private static let rowsMax = 400
+
     private static func page(_ call: PageCall) async throws -> PageAnswer {
         let (account, usage) = try await report(call)
         let currency = account.currency
@@ -21,19 +24,25 @@ enum UsagePages {
         var table = HTMLTable("Usage of \(account.slug)", columns: columns)
         table.chart = (0, usage.dimensions.count)
         table.nothing = "Nothing was used in this time."
-        table.rows = usage.rows.map { row in
+        table.rows = usage.rows.prefix(rowsMax).map { row in
             row.group.map { "\($0)" } + cells(row.sums, currency)
         }
+        let rest: HTML? =
+            usage.rows.count > rowsMax
+            ? "<p class=\"quiet\">And \(usage.rows.count - rowsMax) more: the file has them all.</p>"
+            : nil
         let total = figures([
             ("Cost, \(currency.code)", money(usage.total.cost, currency)),
             ("Calls", "\(usage.total.calls)"), ("Failed", "\(usage.total.failures)"),
+            ("Of prompts, from a cache", percent(usage.total.cacheHitPercent)),
             ("Half of them within", milliseconds(usage.total.latencies.percentile(50))),
             ("95 of 100 within", milliseconds(usage.total.latencies.percentile(95))),
         ])
+        let form = try await filter(call)
         return .page(
             title: "Usage of \(account.name)",
             """
-            \(filter(call))\(total)\(table.html)
+            \(form)\(total)\(table.html)\(rest)
             <p><a href="/accounts/\(account.slug)/usage.csv?\(query(call))">As CSV</a> ·
             <a href="/accounts/\(account.slug)">The account</a></p>
             """
@@ -41,14 +50,14 @@ enum UsagePages {
     }
 
     private static func cells(_ sums: UsageSums, _ currency: Currency) -> [HTML] {
-        let read = sums.cacheReadTokens
-        let prompt = sums.inputTokens + read + sums.cacheWriteTokens
-        return [
+        [
             money(sums.cost, currency), "\(sums.calls)", "\(sums.failures)",
-            "\(sums.inputTokens)", "\(read)", "\(prompt > 0 ? read * 100 / prompt : 0) %",
+            "\(sums.inputTokens)", "\(sums.cacheReadTokens)", percent(sums.cacheHitPercent),
             "\(sums.outputTokens)",
         ]
     }
+
+    private static func percent(_ value: Int64?) -> HTML { value.map { "\($0) %" } ?? "–" }
 
     private static func milliseconds(_ value: Int64?) -> HTML {
         value.map { "\($0) ms" } ?? "–"
@@ -89,33 +98,76 @@ enum UsagePages {
             account.id,
             from: try call.instant(call.query["from"], named: "from"),
             to: try call.instant(call.query["to"], named: "to"),
-            by: [try dimension(call)],
+            by: try dimensions(call),
+            of: try chosen(call),
             timeLimit: ReportOperations.timeLimit
         )
         return (account, usage)
     }
 
-    private static func dimension(_ call: PageCall) throws -> UsageDimension {
-        guard let dimension = UsageDimension(rawValue: call.query["by"] ?? "day") else {
-            throw Problem(422, "usage cannot be broken down by that")
+    /// Empty fields ask for all.
+    private static func chosen(_ call: PageCall) throws -> UsageFilter {
+        func chosen(_ name: String) -> String? {
+            call.query[name].flatMap { $0.isEmpty ? nil : $0 }
         }
-        return dimension
+        var filter = UsageFilter(
+            project: chosen("project"),
+            model: chosen("model"),
+            upstream: chosen("upstream")
+        )
+        if let text = chosen("key") {
+            filter.key = KeyID(text)
+            guard filter.key != nil else { throw Problem(422, "there is no such key") }
+        }
+        return filter
     }
 
-    private static func filter(_ call: PageCall) -> HTML {
+    /// One or two, each once.
+    private static func dimensions(_ call: PageCall) throws -> [UsageDimension] {
+        let names = [call.query["by"] ?? "day", call.query["then"] ?? ""].filter { !$0.isEmpty }
+        let dimensions = try names.map { name in
+            guard let dimension = UsageDimension(rawValue: name) else {
+                throw Problem(422, "usage cannot be broken down by that")
+            }
+            return dimension
+        }
+        guard Set(dimensions).count == dimensions.count else {
+            throw Problem(422, "usage is broken down by each thing once")
+        }
+        return dimensions
+    }
+
+    private static func filter(_ call: PageCall) async throws -> HTML {
         let choices = UsageDimension.allCases.map { ($0.rawValue, title($0)) }
+        let projects = try await call.services.projects.list(call.account).map { project in
+            (project.slug, project.slug)
+        }
+        let keys = try await call.services.keys.list(call.account).map { key in
+            (key.id.description, "\(key.prefix)…" + (key.name.isEmpty ? "" : " \(key.name)"))
+        }
+        func asked(_ name: String) -> String { call.query[name] ?? "" }
         return """
             <form method="get" action="/accounts/\(call.account)/usage">
-            \(HTMLForm.text("from", "From", type: "date", value: call.query["from"] ?? ""))
-            \(HTMLForm.text("to", "Before", type: "date", value: call.query["to"] ?? ""))
+            \(HTMLForm.text("from", "From", type: "date", value: asked("from")))
+            \(HTMLForm.text("to", "Before", type: "date", value: asked("to")))
             \(HTMLForm.choice("by", "By", choices, selected: call.query["by"] ?? "day"))
+            \(HTMLForm.choice("then", "And by", [("", "–")] + choices, selected: asked("then")))
+            \(HTMLForm.choice("project", "Project", all + projects, selected: asked("project")))
+            \(HTMLForm.choice("key", "Key", all + keys, selected: asked("key")))
+            \(HTMLForm.text("model", "Model", value: asked("model"), hint: "all"))
+            \(HTMLForm.text("upstream", "Upstream", value: asked("upstream"), hint: "all"))
             <button>Show</button></form>
             """
     }
 
+    private static let all = [("", "all")]
+    private static let questions = [
+        "from", "to", "by", "then", "project", "key", "model", "upstream",
+    ]
+
     /// The same question again, for a link.
     private static func query(_ call: PageCall) -> String {
-        ["from", "to", "by"].compactMap { name in
+        questions.compactMap { name in
             call.query[name].map { "\(name)=\(PercentCoding.encode($0))" }
         }.joined(separator: "&")
     }

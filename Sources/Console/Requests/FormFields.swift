@@ -5,16 +5,19 @@ struct FormFields: Hashable, Sendable {
         let value: String
     }
 
-    static let none = FormFields(fields: [])
+    static let none = FormFields()
 
     let fields: [Field]
 
-    private init(fields: [Field]) {
+    private init() { fields = [] }
+
+    /// Nil for a name that comes twice, which different readers would understand differently.
+    init?(fields: [Field]) {
+        guard Set(fields.map(\.name)).count == fields.count else { return nil }
         self.fields = fields
     }
 
-    /// Reads `a=1&b=two+words`; nil for malformed escapes and for a name that comes twice, which
-    /// different readers would understand differently.
+    /// Reads `a=1&b=two+words`; nil for malformed escapes and for a name that comes twice.
     init?(parsing text: some StringProtocol) {
         var fields: [Field] = []
         for pair in text.split(separator: "&") {
@@ -23,12 +26,11 @@ struct FormFields: Hashable, Sendable {
                 let value = PercentCoding.decode(
                     parts.count == 2 ? parts[1] : "",
                     plusIsSpace: true
-                ),
-                !fields.contains(where: { $0.name == name })
+                )
             else { return nil }
             fields.append(Field(name: name, value: value))
         }
-        self.fields = fields
+        self.init(fields: fields)
     }
 
     subscript(name: String) -> String? { fields.first { $0.name == name }?.value }

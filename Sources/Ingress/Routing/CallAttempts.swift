@@ -90,6 +90,7 @@ struct CallAttempts {
             return withoutLease
         }
         admitted.leftAt = loop.now
+        admitted.progress = AnswerProgress()
         var permit = permit
         let response = await send(permit)
         if case .success(let response) = response,

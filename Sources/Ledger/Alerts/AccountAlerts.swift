@@ -54,16 +54,21 @@ package struct AlertSettings: Sendable {
     /// Changes what an account's owner is told of; what is the case already is told at once, or
     /// with the next look at the account.
     ///
+    /// - Parameter expected: what the caller has seen; `.superseded` when it is not so any more.
     /// - Throws: `.notFound`; `.invalid` for a number out of its bounds.
     package func change(
         _ changes: AccountAlertChanges,
         of slug: String,
-        at instant: Instant
+        at instant: Instant,
+        ifUnchanged expected: AccountAlerts? = nil
     ) async throws(LedgerError) {
         try changes.requireValid()
         try await database.ledgerCommand { session in
             let account = try AccountSummary.lock(slug: slug, session)
             var alerts = try AccountAlerts.read(account.id, session)
+            guard expected == nil || expected == alerts else {
+                throw LedgerError(.superseded, "the alerts were changed meanwhile")
+            }
             if let lowBalance = changes.lowBalance, lowBalance != alerts.lowBalance {
                 try Self.setLowBalance(lowBalance, of: account, at: instant, session)
             }

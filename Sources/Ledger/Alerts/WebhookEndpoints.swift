@@ -1,11 +1,11 @@
 import Postgres
 import Schema
 
-package enum WebhookEndpointEntity {}
-package typealias WebhookEndpointID = Identifier<WebhookEndpointEntity>
-
 /// Makes, lists, pauses and deletes the endpoints of webhooks, and has messages sent again.
 package struct WebhookEndpoints: Sendable {
+    /// For how long two secrets may be good at a time.
+    package static let overlapSecondsMax: Int64 = 366 * 86_400
+
     private let database: Database
 
     package init(_ database: Database) {
@@ -82,6 +82,57 @@ package struct WebhookEndpoints: Sendable {
         }
     }
 
+    /// One endpoint.
+    ///
+    /// - Throws: `.notFound`, also for one that is deleted.
+    package func show(_ id: WebhookEndpointID) async throws(LedgerError) -> WebhookEndpoint {
+        try await database.ledgerRead { session in
+            let endpoint = try WebhookEndpoint.read(id, session)
+            guard endpoint.state != .deleted else { throw LedgerError(.notFound, "it is deleted") }
+            return endpoint
+        }
+    }
+
+    /// Gives an endpoint another secret; messages are signed with the one before too, for a while.
+    ///
+    /// Only the last secret before is kept. The new one is returned here and nowhere else.
+    ///
+    /// - Throws: `.notFound`, also for one that is deleted; `.invalid` for an overlap below zero or
+    ///   above a year.
+    package func rotate(
+        _ id: WebhookEndpointID,
+        overlapSeconds: Int64,
+        at instant: Instant
+    ) async throws(LedgerError) -> (endpoint: WebhookEndpoint, secret: WebhookSecret) {
+        guard (0...Self.overlapSecondsMax).contains(overlapSeconds) else {
+            throw LedgerError(.invalid, "two secrets are good at a time for a year at most")
+        }
+        let secret = WebhookSecret.make()
+        let end = instant.adding(seconds: overlapSeconds)
+        let endpoint = try await database.ledgerCommand { session in
+            // What is so already was made by an attempt whose answer was lost.
+            let changed = try session.execute(
+                """
+                UPDATE webhook_secrets SET secret = \(secret.bytes), retired_secret = secret,
+                    retired_until = \(end)
+                WHERE endpoint_id = \(id) AND secret <> \(secret.bytes)
+                """
+            )
+            if changed.affectedCount == 1 {
+                _ = try session.execute(
+                    """
+                    UPDATE webhook_endpoints SET rotated_at = \(instant)
+                    WHERE endpoint_id = \(id)
+                    """
+                )
+            }
+            let endpoint = try WebhookEndpoint.read(id, session)
+            guard endpoint.state != .deleted else { throw LedgerError(.notFound, "it is deleted") }
+            return endpoint
+        }
+        return (endpoint, secret)
+    }
+
     /// Pauses an endpoint, lets it go on, or deletes it for good, with its secret.
     ///
     /// - Throws: `.notFound`, also for one that is deleted already.
@@ -118,10 +169,11 @@ package struct WebhookEndpoints: Sendable {
     ) async throws(LedgerError) -> Int {
         try await database.ledgerCommand { session in
             let known = try session.execute(
-                "SELECT FROM webhook_messages WHERE message_id = \(message)"
+                "SELECT account_id FROM webhook_messages WHERE message_id = \(message)"
             )
-            guard !known.isEmpty else { throw LedgerError(.notFound, "no such message") }
-            return try session.execute(
+            guard let row = known.first else { throw LedgerError(.notFound, "no such message") }
+            let account = try row.get("account_id", as: AccountID.self)
+            let count = try session.execute(
                 """
                 UPDATE webhook_deliveries AS delivery
                 SET state = 'pending', tries = 0, began_at = \(instant), due_at = \(instant)
@@ -130,67 +182,14 @@ package struct WebhookEndpoints: Sendable {
                     AND endpoint.endpoint_id = delivery.endpoint_id AND endpoint.state = 'enabled'
                 """
             ).affectedCount
+            // Deliveries change by themselves all the time, so that no trigger sees who did this.
+            _ = try session.execute(
+                """
+                SELECT record_act('webhook_messages', \(account), NULL,
+                    jsonb_build_object('message_id', \(message)))::text
+                """
+            )
+            return count
         }
     }
 }
-
-/// An endpoint without its secret, and how it does.
-package struct WebhookEndpoint: Hashable, Sendable {
-    package enum State: String, CaseIterable, Sendable {
-        case enabled
-        case disabled
-        case deleted
-    }
-
-    package let id: WebhookEndpointID
-    /// The slug of the one account that it is told of.
-    package let account: String?
-    package let url: String
-    package let kinds: [String]
-    package let isPrivate: Bool
-    package let state: State
-    package let createdAt: Instant
-    package let lastSuccessAt: Instant?
-    package let lastFailureAt: Instant?
-    package let lastFailure: String?
-    /// Since when every attempt has failed.
-    package let failingSince: Instant?
-    package let pending: Int64
-
-    fileprivate static let query: SQL = """
-        SELECT endpoint_id, accounts.slug, url, kinds, is_private, state,
-            webhook_endpoints.created_at, last_success_at, last_failure_at, last_failure,
-            failing_since, (SELECT count(*) FROM webhook_deliveries AS delivery
-                WHERE delivery.endpoint_id = webhook_endpoints.endpoint_id
-                    AND delivery.state = 'pending') AS pending
-        FROM webhook_endpoints JOIN webhook_health USING (endpoint_id)
-            LEFT JOIN accounts ON accounts.account_id = sees_account_id
-        """
-
-    fileprivate init(_ row: Row) throws(PostgresError) {
-        id = try row.get("endpoint_id")
-        account = try row.get("slug")
-        url = try row.get("url")
-        kinds = try row.get("kinds")
-        isPrivate = try row.get("is_private")
-        state = try row.get("state")
-        createdAt = try row.get("created_at")
-        lastSuccessAt = try row.get("last_success_at")
-        lastFailureAt = try row.get("last_failure_at")
-        lastFailure = try row.get("last_failure")
-        failingSince = try row.get("failing_since")
-        pending = try row.get("pending")
-    }
-
-    fileprivate static func read(
-        _ id: WebhookEndpointID,
-        _ session: Session
-    ) throws -> WebhookEndpoint {
-        guard let row = try session.execute("\(query) WHERE endpoint_id = \(id)").first else {
-            throw LedgerError(.notFound, "no such endpoint")
-        }
-        return try WebhookEndpoint(row)
-    }
-}
-
-extension WebhookEndpoint.State: PostgresRepresentable {}

@@ -25,12 +25,13 @@ package struct WebhookSecret: Sendable, CustomStringConvertible {
 package struct WebhookSignature {
     package let text: String
 
-    /// - Parameter timestamp: in seconds since 1970, as `webhook-timestamp` has it.
-    package init(id: String, timestamp: Int64, body: String, secret: WebhookSecret) {
-        let code = HMACSHA256.authenticate(
-            Array("\(id).\(timestamp).\(body)".utf8),
-            key: secret.bytes
-        )
-        text = "v1," + Base64.encode(code.bytes)
+    /// - Parameters:
+    ///   - timestamp: in seconds since 1970, as `webhook-timestamp` has it.
+    ///   - secrets: all that are good now; a receiver takes the message by any of them.
+    package init(id: String, timestamp: Int64, body: String, secrets: [WebhookSecret]) {
+        let content = Array("\(id).\(timestamp).\(body)".utf8)
+        text = secrets.map { secret in
+            "v1," + Base64.encode(HMACSHA256.authenticate(content, key: secret.bytes).bytes)
+        }.joined(separator: " ")
     }
 }

@@ -44,9 +44,7 @@ enum InstanceCommands {
             let count = try await Instances(database).release(id, isForced: isForced)
             return CommandResult(
                 text: "Closed \(count) \(count == 1 ? "lease" : "leases") of \(id).",
-                json: .object([
-                    ("id", .text(id.description)), ("leases_closed", .integer(Int64(count))),
-                ])
+                json: .release(of: id, leasesClosed: count)
             )
         }
     }

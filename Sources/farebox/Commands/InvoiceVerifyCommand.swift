@@ -22,6 +22,7 @@ enum InvoiceVerifyCommand {
 
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
         let number = invocation.optionalArgument(0)
+        let start = SystemClock.now()
         guard (number == nil) == invocation.has("--all") else {
             throw UsageError("give the number of a document, or --all")
         }
@@ -32,11 +33,15 @@ enum InvoiceVerifyCommand {
             var verdicts: [DocumentVerdict] = []
             for number in numbers { verdicts.append(try await invoices.verify(number)) }
             let wrong = verdicts.filter { !$0.isOK }
-            await VerificationAlert(
-                check: .documents,
-                findingCount: wrong.count,
-                examples: wrong.map { "\($0.number) is not what the events make of it" }
-            ).tell(in: database)
+            await VerificationRun(
+                .documents,
+                scope: number,
+                from: start,
+                to: SystemClock.now(),
+                checked: Int64(verdicts.count),
+                findings: wrong.map { "\($0.number) is not what the events make of it" },
+                findingCount: Int64(wrong.count)
+            ).record(in: database)
             return CommandResult(
                 text: text(verdicts),
                 json: node(verdicts),

@@ -1,5 +1,6 @@
 import Billing
 import Schema
+import Shapes
 
 /// `farebox plan …`: what accounts pay instead of the list prices.
 enum PlanCommands {
@@ -62,7 +63,7 @@ enum PlanCommands {
             )
             return CommandResult(
                 text: "The plan \(revision.plan) is made.",
-                json: .object(fields(revision))
+                json: .plan(revision)
             )
         }
     }
@@ -97,7 +98,7 @@ enum PlanCommands {
         guard !change.isUnchanged else {
             return CommandResult(
                 text: "Nothing to do: \(revision.plan) says so already.",
-                json: .object(fields(revision) + [("changed", .array([]))])
+                json: .planChange(change)
             )
         }
         var lines = PriceDiffText.lines(change.diff)
@@ -108,7 +109,7 @@ enum PlanCommands {
         if isDry, !change.diff.jumps.isEmpty { lines.append(PriceDiffText.needsForce) }
         return CommandResult(
             text: lines.joined(separator: "\n"),
-            json: .object(fields(revision) + PriceDiffText.fields(change.diff))
+            json: .planChange(change)
         )
     }
 
@@ -128,17 +129,7 @@ enum PlanCommands {
             for plan in plans {
                 for revision in plan.revisions {
                     table.rows += rows(revision, plan)
-                    nodes.append(
-                        .object(
-                            fields(revision) + [
-                                (
-                                    "price_version",
-                                    plan.version.map { .integer($0.number) } ?? .null
-                                ),
-                                ("accounts", .integer(plan.accountCount)),
-                            ]
-                        )
-                    )
+                    nodes.append(.plan(revision, of: plan))
                 }
             }
             return CommandResult(text: table.text, json: .array(nodes))
@@ -153,18 +144,6 @@ enum PlanCommands {
             [revision.plan, revision.currency.code, revision.effectiveAt.description] + entry
                 + [plan.version?.description ?? "", String(plan.accountCount)]
         }
-    }
-
-    private static func fields(_ revision: PlanRevision) -> [(String, JSONNode)] {
-        let adjustments = revision.adjustments.entries.map { entry in
-            (entry.pattern.description, JSONNode.text(entry.basisPoints.description))
-        }
-        return [
-            ("name", .text(revision.plan)), ("currency", .text(revision.currency.code)),
-            ("revision", .integer(revision.number)),
-            ("effective_at", .text(revision.effectiveAt.description)),
-            ("adjustments", .object(adjustments)),
-        ]
     }
 
     private static func pattern(_ invocation: Invocation) throws -> ModelPattern {

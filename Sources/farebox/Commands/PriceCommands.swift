@@ -35,6 +35,13 @@ enum PriceCommands {
             run: list
         ),
         Command(
+            words: ["price", "diff"],
+            summary: "show what one price version says other than another",
+            arguments: ["FROM", "TO"],
+            options: [.database, .json],
+            run: diff
+        ),
+        Command(
             words: ["price", "preview"],
             summary: "show what a month's calls would have cost by a version, account by account",
             arguments: ["VERSION"],
@@ -46,24 +53,41 @@ enum PriceCommands {
         ),
     ]
 
-    // MARK: preview
+    // MARK: preview and diff
 
     private static func preview(_ invocation: Invocation) async throws -> CommandResult {
-        guard let number = Int64(invocation.argument(0)), number > 0 else {
-            throw UsageError("VERSION must be a number of farebox price list")
-        }
-        guard let month = invocation["--month"] else { throw UsageError("--month is missing") }
-        guard month.count == 7, Instant("\(month)-01") != nil else {
-            throw UsageError("--month must be a month such as 2026-10, not \"\(month)\"")
+        let version = try version(invocation, 0, named: "VERSION")
+        guard let text = invocation["--month"] else { throw UsageError("--month is missing") }
+        guard let month = Month(text) else {
+            throw UsageError("--month must be a month such as 2026-10, not \"\(text)\"")
         }
         return try await CommandDatabase.with(invocation) { database in
-            let book = PriceBook(database)
-            let version = PriceVersion(number)
-            guard let preview = try await book.preview(version, month: "\(month)-01") else {
-                throw CommandFailure("there is no price version \(number)")
-            }
-            return PreviewText(preview: preview, month: month).result
+            let preview = try await PriceBook(database).preview(version, month: month)
+            return PreviewText(preview: preview).result
         }
+    }
+
+    private static func diff(_ invocation: Invocation) async throws -> CommandResult {
+        let from = try version(invocation, 0, named: "FROM")
+        let to = try version(invocation, 1, named: "TO")
+        return try await CommandDatabase.with(invocation) { database in
+            let comparison = try await PriceBook(database).compare(from, to)
+            return CommandResult(
+                text: PriceDiffText.lines(comparison.diff).joined(separator: "\n"),
+                json: .comparison(comparison)
+            )
+        }
+    }
+
+    private static func version(
+        _ invocation: Invocation,
+        _ index: Int,
+        named name: String
+    ) throws -> PriceVersion {
+        guard let number = Int64(invocation.argument(index)), number > 0 else {
+            throw UsageError("\(name) must be a number of farebox price list")
+        }
+        return PriceVersion(number)
     }
 
     // MARK: import
@@ -84,7 +108,7 @@ enum PriceCommands {
                 )
             return CommandResult(
                 text: text(publication, file, isDry: isDry),
-                json: node(publication, file, isDry: isDry)
+                json: .publication(publication, of: file, isDry: isDry)
             )
         }
     }
@@ -117,33 +141,6 @@ enum PriceCommands {
         return lines.joined(separator: "\n")
     }
 
-    private static func node(
-        _ publication: PricePublication,
-        _ file: PriceFile,
-        isDry: Bool
-    ) -> JSONNode {
-        let header = publication.header
-        let skipped = (file.report?.skipped ?? []).map { skip in
-            JSONNode.object([
-                ("model", .text(skip.model)), ("reason", .text(skip.reason.description)),
-            ])
-        }
-        let unpriced = (file.report?.unpricedKeys ?? [:]).sorted { $0.key < $1.key }
-            .map { ($0.key, JSONNode.integer(Int64($0.value))) }
-        var fields: [(String, JSONNode)] = [
-            ("version", .integer(header.version.number)),
-            ("published", .flag(publication.outcome == .published && !isDry)),
-            ("source", .text(header.source.rawValue)),
-            ("currency", .text(header.currency.code)),
-            ("effective_at", .text(header.effectiveAt.description)),
-            ("models", .integer(Int64(file.sheet.models.count))),
-        ]
-        fields += PriceDiffText.fields(publication.diff)
-        fields.append(("skipped", .array(skipped)))
-        fields.append(("unpriced_keys", .object(unpriced)))
-        return .object(fields)
-    }
-
     // MARK: list
 
     private static func list(_ invocation: Invocation) async throws -> CommandResult {
@@ -160,14 +157,13 @@ enum PriceCommands {
                 throw UsageError("--currency must be three upper-case letters")
             }
             let at = at ?? SystemClock.now()
-            let list = ListedPrices(
-                snapshot: try await book.load(at: at),
-                pattern: pattern,
+            let prices = try await book.load(at: at).listed(
+                pattern,
                 currency: currency,
                 plan: invocation["--plan"],
                 at: at
             )
-            return list.result
+            return ListedPrices(prices: prices, currency: currency).result
         }
     }
 

@@ -17,6 +17,10 @@ enum UsageCommand {
                     "day,key,model,…",
                     "hour, day, month, project, key, model, upstream"
                 ),
+                .value("--project", "SLUG", "of one project only"),
+                .value("--key", "ID", "of one key only"),
+                .value("--model", "NAME", "of one model only"),
+                .value("--upstream", "NAME", "of one upstream only"),
                 .flag("--csv", "comma-separated values"),
                 .database, .json,
             ],
@@ -39,19 +43,36 @@ enum UsageCommand {
         let (from, to) = (
             try invocation.instant(option: "--from"), try invocation.instant(option: "--to")
         )
+        let filter = try filter(invocation)
         return try await CommandDatabase.with(invocation) { database in
             let account = try await Accounts(database).show(invocation.argument(0))
             let usage = try await EventStore(database).usageReport(
                 account.id,
                 from: from,
                 to: to,
-                by: dimensions
+                by: dimensions,
+                of: filter
             )
             let text =
                 invocation.has("--csv")
                 ? csv(usage, account.currency) : table(usage, account.currency)
             return CommandResult(text: text, json: usage.node(account.currency))
         }
+    }
+
+    private static func filter(_ invocation: Invocation) throws -> UsageFilter {
+        var filter = UsageFilter(
+            project: invocation["--project"],
+            model: invocation["--model"],
+            upstream: invocation["--upstream"]
+        )
+        if let text = invocation["--key"] {
+            filter.key = KeyID(text)
+            guard filter.key != nil else {
+                throw UsageError("--key must be a key's identifier, as farebox key list shows it")
+            }
+        }
+        return filter
     }
 
     private static func cells(_ sums: UsageSums, _ currency: Currency) -> [String] {

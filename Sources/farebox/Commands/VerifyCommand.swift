@@ -25,6 +25,7 @@ enum VerifyCommand {
 
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
         let pins = try invocation["--pins"].map(SealPinFile.read) ?? []
+        let start = SystemClock.now()
         return try await CommandDatabase.with(invocation) { database in
             let accounts = try await Accounts(database).list()
             let slugs = Dictionary(
@@ -43,13 +44,17 @@ enum VerifyCommand {
             let findings = report.findings.map { finding -> (Verification.Finding, String) in
                 (finding, slugs[finding.account] ?? finding.account.description)
             }
-            await VerificationAlert(
-                check: .ledger,
-                findingCount: report.findingCount,
-                examples: findings.map { finding, slug in
+            await VerificationRun(
+                .ledger,
+                scope: invocation["--account"],
+                from: start,
+                to: SystemClock.now(),
+                checked: report.events,
+                findings: findings.map { finding, slug in
                     "\(finding.invariant) \(slug): \(finding.message)"
-                }
-            ).tell(in: database)
+                },
+                findingCount: Int64(report.findingCount)
+            ).record(in: database)
             return CommandResult(
                 text: text(report, findings, pinCount: pins.count),
                 json: node(report, findings, pinCount: pins.count),

@@ -24,17 +24,18 @@ enum WebhookCommands {
             run: list
         ),
         Command(
-            words: ["webhook", "messages"],
-            summary: "show the newest messages, and how many endpoints have them",
-            options: [.value("--account", "SLUG", "those of one account"), .database, .json],
-            run: messages
-        ),
-        Command(
-            words: ["webhook", "redeliver"],
-            summary: "send a message again, under its identifier, to all that it was for",
-            arguments: ["MESSAGE"],
-            options: [.database, .json],
-            run: redeliver
+            words: ["webhook", "rotate"],
+            summary: "give an endpoint another secret, shown once",
+            arguments: ["ID"],
+            options: [
+                .value(
+                    "--overlap",
+                    "DURATION",
+                    "how long messages are signed with the old secret too: 30m, 7d; 24h by default"
+                ),
+                .database, .json,
+            ],
+            run: rotate
         ),
         state("disable", .disabled, "send nothing more to an endpoint; what comes up waits"),
         state("enable", .enabled, "send to an endpoint again, also what waits for it"),
@@ -52,9 +53,7 @@ enum WebhookCommands {
             arguments: ["ID"],
             options: [.database, .json]
         ) { invocation in
-            guard let id = WebhookEndpointID(invocation.argument(0)) else {
-                throw UsageError("ID must be an endpoint's, as farebox webhook list shows it")
-            }
+            let id = try identifier(invocation)
             return try await CommandDatabase.with(invocation) { database in
                 let endpoint = try await WebhookEndpoints(database).setState(state, of: id)
                 return CommandResult(text: table([endpoint]), json: .webhook(endpoint))
@@ -105,53 +104,31 @@ enum WebhookCommands {
         }
     }
 
-    private static func messages(_ invocation: Invocation) async throws -> CommandResult {
-        try await CommandDatabase.with(invocation) { database in
-            let messages = try await WebhookMessages(database).list(
-                account: invocation["--account"]
+    private static func rotate(_ invocation: Invocation) async throws -> CommandResult {
+        let id = try identifier(invocation)
+        let overlap = try invocation.duration(option: "--overlap") ?? .seconds(86_400)
+        return try await CommandDatabase.with(invocation) { database in
+            let (endpoint, secret) = try await WebhookEndpoints(database).rotate(
+                id,
+                overlapSeconds: overlap.components.seconds,
+                at: SystemClock.now()
             )
-            var table = Table(
-                .left("MESSAGE"),
-                .left("KIND"),
-                .left("ACCOUNT"),
-                .left("CREATED"),
-                .right("DELIVERED"),
-                .right("PENDING"),
-                .right("GIVEN UP")
-            )
-            table.rows = messages.map { message in
-                [
-                    message.name, message.kind, message.account ?? "none",
-                    message.createdAt.description, String(message.delivered),
-                    String(message.pending), String(message.givenUp),
-                ]
-            }
             return CommandResult(
-                text: table.text,
-                json: .array(messages.map(JSONNode.webhookMessage))
+                text: """
+                    \(secret.text)
+
+                    This is the only time that the secret is shown.
+                    """,
+                json: .webhook(endpoint, secret: secret)
             )
         }
     }
 
-    private static func redeliver(_ invocation: Invocation) async throws -> CommandResult {
-        let text = invocation.argument(0)
-        let digits = text.hasPrefix("msg_") ? String(text.dropFirst(4)) : text
-        guard let message = AlertID(digits) else {
-            throw UsageError("MESSAGE must be a message's, as farebox webhook messages shows it")
+    private static func identifier(_ invocation: Invocation) throws -> WebhookEndpointID {
+        guard let id = WebhookEndpointID(invocation.argument(0)) else {
+            throw UsageError("ID must be an endpoint's, as farebox webhook list shows it")
         }
-        return try await CommandDatabase.with(invocation) { database in
-            let count = try await WebhookEndpoints(database).redeliver(
-                message,
-                at: SystemClock.now()
-            )
-            return CommandResult(
-                text: "It is sent again to \(count) endpoints.",
-                json: .object([
-                    ("id", .text(WebhookMessage.name(of: message))),
-                    ("endpoints", .integer(Int64(count))),
-                ])
-            )
-        }
+        return id
     }
 
     private static func table(_ endpoints: [WebhookEndpoint]) -> String {

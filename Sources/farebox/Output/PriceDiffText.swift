@@ -1,7 +1,6 @@
 import Billing
-import Schema
 
-/// A difference of prices for people and for programs.
+/// A difference of prices for people.
 enum PriceDiffText {
     static let needsForce = "It would need --force: prices move a thousandfold."
 
@@ -20,14 +19,5 @@ enum PriceDiffText {
             "\(diff.added.count) models added, \(diff.removed.count) removed,"
             + " \(diff.changes.count) prices changed (per million tokens, fees per call)"
         return [counts] + lines.prefix(linesMax) + (rest > 0 ? ["… and \(rest) more"] : [])
-    }
-
-    static func fields(_ diff: PriceDiff) -> [(String, JSONNode)] {
-        [
-            ("added", .array(diff.added.map(JSONNode.text))),
-            ("removed", .array(diff.removed.map(JSONNode.text))),
-            ("changed", .array(diff.changes.map { .text($0.description) })),
-            ("jumps", .array(diff.jumps.map { .text($0.description) })),
-        ]
     }
 }

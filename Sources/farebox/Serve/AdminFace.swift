@@ -5,6 +5,7 @@ import Ingress
 import Journal
 import Ledger
 import Schema
+import Shapes
 
 /// The admin listener: metrics and health for machines that watch, and the console.
 struct AdminFace: Sendable {
@@ -25,14 +26,13 @@ struct AdminFace: Sendable {
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         switch (request.method, request.path) {
         case ("GET", "/healthz"): answer(exchange, 200, "text/plain", "ok\n")
-        case ("GET", "/metrics"), ("GET", UpstreamCommands.adminPath):
+        case ("GET", UpstreamCommands.adminPath) where console.isOpen(to: request):
+            let upstreams = board.statuses().map { JSONNode.upstream(UpstreamView($0)) }
+            answer(exchange, 200, "application/json", JSONNode.array(upstreams).line + "\n")
+        case ("GET", "/metrics"):
             guard await console.admits(request) else {
                 let hint = "give a token: Authorization: Bearer …\n"
                 return answer(exchange, 401, "text/plain", hint)
-            }
-            if request.path == UpstreamCommands.adminPath {
-                let text = UpstreamShape.node(board.statuses()).line + "\n"
-                return answer(exchange, 200, "application/json", text)
             }
             let text =
                 metrics.text(gauges: gauges) + board.metrics + projections.metrics

@@ -20,7 +20,8 @@ final class ConsoleRunner: Service {
     let console: Console
     private let database: Database
 
-    init(_ options: ServeOptions) throws {
+    /// - Parameter here: the instance that serves it.
+    init(_ options: ServeOptions, here: InstanceView) throws {
         let url = try DatabaseURL(options.databaseURL)
             .limitingStatements(toSeconds: Self.statementSecondsMax)
         var configuration = DatabaseConfiguration(url: url)
@@ -31,7 +32,7 @@ final class ConsoleRunner: Service {
         loop = EventLoop(name: "farebox-console")
         let log = options.log
         console = Console(
-            services: Self.services(database),
+            services: Self.services(database, here),
             credentials: Credentials(
                 tokens: AdminTokens(database),
                 environmentToken: options.adminToken,
@@ -46,19 +47,27 @@ final class ConsoleRunner: Service {
         try loop.start()
     }
 
-    private static func services(_ database: Database) -> ConsoleServices {
+    private static func services(
+        _ database: Database,
+        _ here: InstanceView
+    ) -> ConsoleServices {
         ConsoleServices(
             accounts: Accounts(database),
             projects: Projects(database),
             keys: APIKeys(database),
             credits: Credits(database),
             prices: PriceBook(database),
+            plans: PlanBook(database),
             invoices: Invoices(database),
             events: EventStore(database),
             instances: Instances(database),
+            verifications: VerificationRuns(database),
             tokens: AdminTokens(database),
             sessions: AdminSessions(database),
             trail: AuditTrail(database),
+            webhooks: WebhookEndpoints(database),
+            messages: WebhookMessages(database),
+            alerts: AlertSettings(database),
             status: { () async throws(LedgerError) in try await LedgerStatus.read(database) },
             projections: { () async throws(LedgerError) in
                 try await ProjectionStatus.read(database)
@@ -74,6 +83,7 @@ final class ConsoleRunner: Service {
                     in: database
                 )
             },
+            here: here,
             now: { SystemClock.now() }
         )
     }

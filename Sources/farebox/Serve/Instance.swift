@@ -1,4 +1,5 @@
 import Billing
+import Console
 import Curl
 import EventLoop
 import HTTPServer
@@ -143,7 +144,10 @@ struct Instance: Sendable {
             log: log,
             now: now
         )
-        let consoleRunner = try ConsoleRunner(options)
+        let consoleRunner = try ConsoleRunner(
+            options,
+            here: InstanceView(journal, gateways, board, metrics)
+        )
         let webhooks = WebhooksRunner(databaseConfiguration, log: log, now: now)
         let adminFace = AdminFace(
             console: consoleRunner.console,

@@ -35,7 +35,7 @@ struct KeyQuestions: Sendable {
                     from: span.from,
                     to: span.to,
                     by: span.dimensions,
-                    key: asker.key,
+                    of: UsageFilter(key: asker.key),
                     timeLimit: Self.timeLimit
                 ).node(asker.currency).line
             },

@@ -16,7 +16,7 @@ import Testing
             id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
             timestamp: 1_614_265_330,
             body: #"{"test": 2432232314}"#,
-            secret: secret
+            secrets: [secret]
         )
         #expect(signature.text == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
     }
