@@ -105,6 +105,36 @@ import Testing
         )
     }
 
+    @Test func `A long body that came before its handler asked for it is read to its end`()
+        async throws
+    {
+        let gate = Shared(false)
+        var limits = HTTPLimits()
+        limits.bodyHighWaterBytes = 1_024
+        try await TestServer.run(
+            limits: limits,
+            handler: { request, exchange in
+                while !gate.value { try? await Task.sleep(for: .milliseconds(1)) }
+                await echo(request, exchange)
+            },
+            { server in
+                let client = try server.connect()
+                let body = [UInt8](repeating: 0x61, count: 200_000)
+                try client.send(
+                    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.count)\r\n\r\n"
+                )
+                try client.send(Array(body.prefix(8_192)))
+                // Time to come to the server, which then reads no more until it is asked.
+                try await Task.sleep(for: .milliseconds(100))
+                gate.update { $0 = true }
+                try client.send(Array(body.dropFirst(8_192)))
+                let response = try client.readResponse()
+                #expect(response.status == 200)
+                #expect(response.body.suffix(body.count).elementsEqual(body))
+            }
+        )
+    }
+
     @Test func `Expect: 100-continue is answered when the body is wanted`() async throws {
         try await TestServer.run(handler: echo) { server in
             let client = try server.connect()

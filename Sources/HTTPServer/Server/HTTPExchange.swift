@@ -52,8 +52,11 @@ package final class HTTPExchange {
             if body.isComplete { return body.take() }
             guard let connection else { throw .clientGone }
             precondition(bodyWaiter == nil, "a body is read once")
-            connection.bodyIsAwaited()
-            await withCheckedContinuation { bodyWaiter = $0 }
+            await withCheckedContinuation { continuation in
+                // First, for the connection reads on only for somebody who waits.
+                bodyWaiter = continuation
+                connection.bodyIsAwaited()
+            }
         }
     }
 
