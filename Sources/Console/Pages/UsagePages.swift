@@ -1,3 +1,4 @@
+import Billing
 import Ledger
 import Schema
 
@@ -65,26 +66,27 @@ enum UsagePages {
 
     private static func csv(_ call: PageCall) async throws -> PageAnswer {
         let (account, usage) = try await report(call)
-        let head =
-            usage.dimensions.map(\.rawValue)
-            + [
+        var csv = CSVText(
+            names: usage.dimensions.map(\.rawValue) + [
                 "calls", "failures", "input_tokens", "cache_read_tokens", "cache_write_tokens",
                 "output_tokens", "cost",
             ]
-        let rows = usage.rows.map { row in
+        )
+        for row in usage.rows {
             let sums = row.sums
             let counts = [
                 sums.calls, sums.failures, sums.inputTokens, sums.cacheReadTokens,
                 sums.cacheWriteTokens, sums.outputTokens,
             ]
-            return row.group + counts.map { String($0) }
-                + [sums.cost.decimal(fractionDigitsMin: account.currency.exponent)]
+            csv.append(
+                row.group + counts.map { String($0) }
+                    + [sums.cost.decimal(fractionDigitsMin: account.currency.exponent)]
+            )
         }
-        let lines = ([head] + rows).map { CSV.line($0) }
         return .file(
             name: "usage-\(account.slug).csv",
             type: "text/csv; charset=utf-8",
-            Array(lines.joined().utf8)
+            Array(csv.text.utf8)
         )
     }
 
@@ -174,21 +176,5 @@ enum UsagePages {
 
     private static func title(_ dimension: UsageDimension) -> String {
         dimension.rawValue.prefix(1).uppercased() + dimension.rawValue.dropFirst()
-    }
-}
-
-/// Comma-separated values (RFC 4180) that no spreadsheet takes for formulas.
-enum CSV {
-    static func line(_ cells: [String]) -> String {
-        cells.map(cell).joined(separator: ",") + "\r\n"
-    }
-
-    private static func cell(_ text: String) -> String {
-        // A name may begin with what a spreadsheet runs; an apostrophe makes it text again.
-        let isFormula = text.first.map { "=+-@\t\r".contains($0) } ?? false
-        let isNumber = Int64(text) != nil || text.allSatisfy { $0.isNumber || "-.".contains($0) }
-        let safe = isFormula && !isNumber ? "'\(text)" : text
-        guard safe.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return safe }
-        return "\"\(safe.replacing("\"", with: "\"\""))\""
     }
 }

@@ -1,3 +1,4 @@
+import Billing
 import Ledger
 import Schema
 import Shapes
@@ -97,17 +98,9 @@ enum UsageCommand {
     }
 
     private static func csv(_ usage: AccountUsage, _ currency: Currency) -> String {
-        let head = usage.dimensions.map(\.rawValue) + sumHeadings
-        let rows = usage.rows.map { $0.group + cells($0.sums, currency) }
-        return ([head] + rows).map { $0.map(quoted).joined(separator: ",") }
-            .joined(separator: "\n")
-    }
-
-    /// RFC 4180 §2: quoted where a separator, a quote or a line break stands in it.
-    private static func quoted(_ cell: String) -> String {
-        guard cell.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return cell }
-        return "\""
-            + cell.split(separator: "\"", omittingEmptySubsequences: false)
-            .joined(separator: "\"\"") + "\""
+        var csv = CSVText(names: usage.dimensions.map(\.rawValue) + sumHeadings)
+        for row in usage.rows { csv.append(row.group + cells(row.sums, currency)) }
+        // What is printed ends its last line by itself.
+        return String(decoding: csv.text.utf8.dropLast(), as: UTF8.self)
     }
 }

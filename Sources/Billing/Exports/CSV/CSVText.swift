@@ -1,20 +1,22 @@
 /// Comma-separated values by RFC 4180, in UTF-8: a line of names, then the records.
-struct CSVText {
-    private(set) var text: String
+///
+/// No cell is one that a spreadsheet would run.
+package struct CSVText {
+    package private(set) var text: String
 
-    init(names: [String]) {
+    package init(names: [String]) {
         text = ""
         append(names)
     }
 
     /// Appends a record of texts and plain decimals.
-    mutating func append(_ cells: [String]) {
+    package mutating func append(_ cells: [String]) {
         text += cells.map(Self.written).joined(separator: ",")
         text += "\r\n"
     }
 
     /// Takes out what was written so far.
-    mutating func take() -> String {
+    package mutating func take() -> String {
         defer { text = "" }
         return text
     }
