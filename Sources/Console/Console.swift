@@ -60,11 +60,45 @@ package struct Console: Sendable {
         } catch {
             response = Problem(error.status, "the body cannot be read").response
         }
+        if let stream = response.stream { return await send(response, stream, exchange) }
         try? exchange.respond(
             status: response.status,
             fields: response.fields,
             body: response.body
         )
+    }
+
+    /// Sends a body while it is made, no faster than the client takes it.
+    ///
+    /// What fails before its first byte is a problem as any other. What fails later cuts it off,
+    /// so that nobody takes a part for the whole.
+    private func send(
+        _ response: ConsoleResponse,
+        _ stream: ConsoleFile.Stream,
+        _ exchange: HTTPExchange
+    ) async {
+        var hasBegun = false
+        do {
+            try await stream { text in
+                if !hasBegun {
+                    try exchange.begin(status: response.status, fields: response.fields)
+                    hasBegun = true
+                }
+                try exchange.write(Array(text.utf8))
+                try await exchange.writable()
+            }
+            try exchange.finish()
+        } catch {
+            let problem = Problem(any: error)
+            if problem.status == 500, !(error is ClientGone) { report("\(error)") }
+            guard !hasBegun else { return exchange.abort() }
+            let refusal = problem.response
+            try? exchange.respond(
+                status: refusal.status,
+                fields: refusal.fields,
+                body: refusal.body
+            )
+        }
     }
 
     /// Where files of prices are sent to.

@@ -24,6 +24,15 @@ package struct Month: Hashable, Comparable, Sendable {
 
     private var index: Int64 { year * 12 + number - 1 }
 
+    package var firstDate: CalendarDate {
+        guard let date = CalendarDate(year: year, month: number, day: 1) else {
+            preconditionFailure("every month has a first day")
+        }
+        return date
+    }
+
+    package var lastDate: CalendarDate { next.firstDate.adding(days: -1) }
+
     package var next: Month { Month(index: index + 1) }
     package var previous: Month { Month(index: index - 1) }
 

@@ -15,8 +15,9 @@ struct Farebox {
                 + KeyCommands.all + TokenCommands.all + InstanceCommands.all
                 + UpstreamCommands.all + CreditCommands.all + BillingCommands.all
                 + InvoiceCommands.all + InvoiceExportCommand.all + InvoiceVerifyCommand.all
-                + PriceCommands.all + PlanCommands.all + MarginCommand.all + UsageCommand.all
-                + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all + SealCommands.all
+                + ExportCommands.all + PriceCommands.all + PlanCommands.all + MarginCommand.all
+                + UsageCommand.all + ExplainCommand.all + LedgerCommands.all + VerifyCommand.all
+                + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all
                 + LedgerReplayCommand.all + AlertCommands.all + WebhookCommands.all
                 + WebhookMessageCommands.all

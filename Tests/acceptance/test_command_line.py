@@ -55,6 +55,8 @@ def test_an_account_is_created_and_shown(ledger):
     ("webhook", "rotate", "01a21057-8e8b-7522-ab94-d6a0d7cbd380", "--overlap", "soon"),
     ("price", "diff", "1"), ("price", "diff", "1", "x"), ("price", "preview", "1", "--month", "May"),
     ("usage", "a", "--key", "nonsense"),
+    ("journal", "export"), ("journal", "export", "--month", "2026-10", "--form", "pdf"),
+    ("export", "focus"), ("export", "focus", "--month", "October"),
     ("invoice", "credit", "INV-2026-00001"), ("invoice", "paid", "INV-2026-00001"),
     ("invoice", "credit", "INV-2026-00001", "--reason", "r", "--amount", "much"),
 ])

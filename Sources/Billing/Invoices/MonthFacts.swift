@@ -97,7 +97,7 @@ struct MonthFacts {
         return slugs
     }
 
-    private static func keys(
+    static func keys(
         of account: AccountID,
         _ projects: [ProjectID: String],
         _ session: Session

@@ -26,24 +26,6 @@ struct UsageRow: Hashable, Sendable {
         """
     private static let countNames = counts.split(separator: ", ").map(String.init)
 
-    init(_ row: Row) throws {
-        serviceMonth = Month(try row.get("service_month", as: String.self)) ?? .first
-        project = try row.get("project_id")
-        key = try row.get("key_id")
-        model = try row.get("model")
-        priceVersion = try row.get("price_version")
-        serviceTier = try row.get("service_tier")
-        contextThreshold = try row.get("context_threshold")
-        calls = try row.get("calls")
-        webSearches = try row.get("web_searches")
-        charge = try row.get("charge")
-        var tokens = TokenUsage()
-        for tokenClass in TokenClass.allCases {
-            tokens[tokenClass] = try row.get("\(tokenClass.rawValue)_tokens")
-        }
-        self.tokens = tokens
-    }
-
     /// What a month has, by the projection where it may be, and the events behind it.
     ///
     /// One statement, and so of one snapshot: all usage up to the closing version that occurred
@@ -167,5 +149,26 @@ struct UsageRow: Hashable, Sendable {
                 AS lines (service_month, \(unescaped: groups), calls, \(unescaped: counts), charge)
             """
         )
+    }
+}
+
+extension UsageRow {
+    /// Reads a row of sums.
+    init(_ row: Row) throws {
+        serviceMonth = Month(try row.get("service_month", as: String.self)) ?? .first
+        project = try row.get("project_id")
+        key = try row.get("key_id")
+        model = try row.get("model")
+        priceVersion = try row.get("price_version")
+        serviceTier = try row.get("service_tier")
+        contextThreshold = try row.get("context_threshold")
+        calls = try row.get("calls")
+        webSearches = try row.get("web_searches")
+        charge = try row.get("charge")
+        var tokens = TokenUsage()
+        for tokenClass in TokenClass.allCases {
+            tokens[tokenClass] = try row.get("\(tokenClass.rawValue)_tokens")
+        }
+        self.tokens = tokens
     }
 }

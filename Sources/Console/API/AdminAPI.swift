@@ -7,8 +7,8 @@ struct AdminAPI: Sendable {
     /// Every operation there is.
     static let routes: [Route] =
         AccountOperations.routes + KeyOperations.routes + CreditOperations.routes
-        + InvoiceOperations.routes + ReportOperations.routes + TokenOperations.routes
-        + WebhookOperations.routes + AlertOperations.routes
+        + InvoiceOperations.routes + ExportOperations.routes + ReportOperations.routes
+        + TokenOperations.routes + WebhookOperations.routes + AlertOperations.routes
         + PriceOperations.routes + PlanOperations.routes
         + InstanceOperations.routes + RunningCallOperations.routes
 
@@ -110,6 +110,7 @@ struct AdminAPI: Sendable {
 
 extension APIAnswer {
     var response: ConsoleResponse {
+        if let file { return file.response }
         var response = ConsoleResponse(
             status: status,
             type: "application/json",

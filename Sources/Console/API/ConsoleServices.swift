@@ -11,6 +11,8 @@ package struct ConsoleServices: Sendable {
     let prices: PriceBook
     let plans: PlanBook
     let invoices: Invoices
+    let focus: FocusExport
+    let books: GeneralLedger
     let events: EventStore
     let instances: Instances
     let verifications: VerificationRuns
@@ -38,6 +40,8 @@ package struct ConsoleServices: Sendable {
         prices: PriceBook,
         plans: PlanBook,
         invoices: Invoices,
+        focus: FocusExport,
+        books: GeneralLedger,
         events: EventStore,
         instances: Instances,
         verifications: VerificationRuns,
@@ -61,6 +65,8 @@ package struct ConsoleServices: Sendable {
         self.prices = prices
         self.plans = plans
         self.invoices = invoices
+        self.focus = focus
+        self.books = books
         self.events = events
         self.instances = instances
         self.verifications = verifications

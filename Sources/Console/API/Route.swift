@@ -30,12 +30,13 @@ struct Route: Sendable {
         _ pattern: RoutePattern,
         _ name: String,
         query: Set<String> = [],
+        access: Access = .look,
         _ handle: @escaping Handler
     ) -> Route {
         Route(
             method: .get,
             pattern: pattern,
-            access: .look,
+            access: access,
             name: name,
             query: query,
             handle: handle
@@ -145,6 +146,13 @@ struct APIAnswer: Sendable {
     let json: JSONNode
     /// What `If-Match` is compared with.
     var tag: String?
+    /// What is sent instead of `json`.
+    var file: ConsoleFile?
+
+    init(file: ConsoleFile) {
+        json = .null
+        self.file = file
+    }
 
     init(status: Int = 200, _ json: JSONNode, tag: String? = nil) {
         self.status = status

@@ -4,6 +4,10 @@ import Ledger
 enum Access: Hashable, CaseIterable, Sendable {
     /// Looking, at one account or at all.
     case look
+    /// Taking a month's costs and usage away as a file, of one account or of all.
+    case takeUsage
+    /// Taking the general ledger away, which is the operator's own.
+    case keepBooks
     /// Granting, voiding and correcting credit.
     case moveMoney
     /// Making and changing anything else.
@@ -28,7 +32,7 @@ enum Access: Hashable, CaseIterable, Sendable {
             if let account, account != caller.account {
                 .unseen
             } else {
-                self == .look && account != nil ? .allowed : .forbidden
+                (self == .look || self == .takeUsage) && account != nil ? .allowed : .forbidden
             }
         }
     }

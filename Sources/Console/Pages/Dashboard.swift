@@ -7,7 +7,8 @@ import Schema
 struct Dashboard: Sendable {
     static let routes: [PageRoute] =
         OverviewPages.routes + AccountPages.routes + UsagePages.routes + InvoicePages.routes
-        + CallPages.routes + WebhookPages.routes + WebhookMessagePages.routes + AlertPages.routes
+        + ExportPages.routes + CallPages.routes
+        + WebhookPages.routes + WebhookMessagePages.routes + AlertPages.routes
         + PricePages.routes + PriceImportPages.routes + PlanPages.routes
         + AccountSettingPages.routes
         + OperationsPages.routes + RunningCallPages.routes
@@ -180,6 +181,7 @@ struct Dashboard: Sendable {
             if let refreshSeconds { response.fields.append("refresh", "\(refreshSeconds)") }
             return response
         case .redirect(let path): return redirect(to: path)
+        case .stream(let file): return file.response
         case .file(let name, let type, let bytes):
             return ConsoleResponse(
                 status: 200,

@@ -29,7 +29,7 @@ enum InvoicePages {
             """
         var content = filter + table("Documents, the newest first", summaries).html
         if call.may(.moveMoney) { content = content + "<h2>Close a month</h2>\(closeForm(call))" }
-        return .page(title: "Invoices", content)
+        return .page(title: "Invoices", content + ExportPages.section(call))
     }
 
     private static func ofAccount(_ call: PageCall) async throws -> PageAnswer {
@@ -48,7 +48,7 @@ enum InvoicePages {
         return .page(
             title: "Invoices of \(account.name)",
             """
-            \(table("Documents, the newest first", summaries).html)\(open)
+            \(table("Documents, the newest first", summaries).html)\(open)\(ExportPages.section(call))
             <p><a href="/accounts/\(account.slug)">The account</a></p>
             """
         )

@@ -12,8 +12,13 @@ struct PageRoute: Sendable {
     let name: String
     let handle: Handler
 
-    static func get(_ path: String, _ name: String, _ handle: @escaping Handler) -> PageRoute {
-        PageRoute(method: .get, pattern: .page(path), access: .look, name: name, handle: handle)
+    static func get(
+        _ path: String,
+        _ name: String,
+        access: Access = .look,
+        _ handle: @escaping Handler
+    ) -> PageRoute {
+        PageRoute(method: .get, pattern: .page(path), access: access, name: name, handle: handle)
     }
 
     static func post(
@@ -80,4 +85,6 @@ enum PageAnswer: Sendable {
     case redirect(String)
     /// To be kept, under a name.
     case file(name: String, type: String, [UInt8])
+    /// The same of what is made while it is sent.
+    case stream(ConsoleFile)
 }

@@ -39,6 +39,8 @@ struct ConsoleResponse: Sendable {
     let status: Int
     var fields: HTTPFields
     let body: [UInt8]
+    /// Makes the body while it is sent; nil when `body` is all of it.
+    var stream: ConsoleFile.Stream?
 
     init(
         status: Int,
@@ -58,5 +60,26 @@ struct ConsoleResponse: Sendable {
         self.status = status
         self.fields = HTTPFields([(name: "content-type", value: type)] + fields)
         self.body = body
+    }
+}
+
+/// A file that is made while it is sent, so that its length is no matter of memory.
+struct ConsoleFile: Sendable {
+    typealias Stream = @Sendable (_ write: (String) async throws -> Void) async throws -> Void
+
+    let name: String
+    let type: String
+    let stream: Stream
+
+    /// Comma-separated values under a name.
+    static func csv(_ name: String, _ stream: @escaping Stream) -> ConsoleFile {
+        ConsoleFile(name: "\(name).csv", type: "text/csv; charset=utf-8", stream: stream)
+    }
+
+    var response: ConsoleResponse {
+        var response = ConsoleResponse(status: 200, type: type, "", fields: SafeFields.all)
+        response.fields.append("content-disposition", "attachment; filename=\"\(name)\"")
+        response.stream = stream
+        return response
     }
 }

@@ -59,6 +59,8 @@ final class ConsoleRunner: Service {
             prices: PriceBook(database),
             plans: PlanBook(database),
             invoices: Invoices(database),
+            focus: FocusExport(database),
+            books: GeneralLedger(database),
             events: EventStore(database),
             instances: Instances(database),
             verifications: VerificationRuns(database),
