@@ -114,22 +114,33 @@ struct BurnDownStore {
     // MARK: checkpoints
 
     func readCheckpoint(_ account: AccountID, upTo version: Int64) throws -> GrantBurnDown? {
-        let rows = try session.execute(
-            "SELECT * FROM burn_downs WHERE account_id = \(account) AND version <= \(version)"
-        )
-        guard let row = rows.first else { return nil }
-        var burnDown = GrantBurnDown()
-        burnDown.version = try row.get("version")
-        burnDown.creditLimit = try row.get("credit_limit")
-        burnDown.unpaid = try row.get("unpaid")
-        burnDown.totals.granted = try row.get("granted")
-        burnDown.totals.burned = try row.get("burned")
-        burnDown.totals.expired = try row.get("expired")
-        burnDown.totals.voided = try row.get("voided")
-        burnDown.grants = try session.execute(
-            "SELECT * FROM burn_down_grants WHERE account_id = \(account)"
-        ).map { try BurningGrant($0) }.sorted { $0.burns(before: $1) }
-        return burnDown
+        try readCheckpoints(where: "account_id = \(account)").values
+            .first { $0.version <= version }
+    }
+
+    /// The checkpoints of the accounts that a condition on `account_id` holds for.
+    func readCheckpoints(where condition: SQL) throws -> [AccountID: GrantBurnDown] {
+        var found: [AccountID: GrantBurnDown] = [:]
+        for row in try session.execute("SELECT * FROM burn_downs WHERE \(condition)") {
+            var burnDown = GrantBurnDown()
+            burnDown.version = try row.get("version")
+            burnDown.creditLimit = try row.get("credit_limit")
+            burnDown.unpaid = try row.get("unpaid")
+            burnDown.totals.granted = try row.get("granted")
+            burnDown.totals.burned = try row.get("burned")
+            burnDown.totals.expired = try row.get("expired")
+            burnDown.totals.voided = try row.get("voided")
+            found[try row.get("account_id")] = burnDown
+        }
+        guard !found.isEmpty else { return found }
+        for row in try session.execute("SELECT * FROM burn_down_grants WHERE \(condition)") {
+            found[try row.get("account_id")]?.grants.append(try BurningGrant(row))
+        }
+        return found.mapValues { burnDown in
+            var burnDown = burnDown
+            burnDown.grants.sort { $0.burns(before: $1) }
+            return burnDown
+        }
     }
 
     /// Replaces an older checkpoint; leaves a newer one, or one that another process just made.

@@ -1,60 +1,139 @@
 import Postgres
 import Schema
 
-/// Folds whole streams and compares what they leave of the grants with what is recorded.
+/// Folds streams as they are read, and compares what they leave of the grants with what is
+/// recorded.
+///
+/// Accounts come in order, and the events of each in order. What is recorded of a scope is read as
+/// a whole, so that no account costs a query.
 struct BurnDownVerification {
-    private let session: Session
-
-    init(_ session: Session) {
-        self.session = session
+    private struct Head {
+        let account: AccountID
+        let version: Int64
+        let balance: Pico
     }
 
-    /// What is wrong in a scope, as the transaction sees it.
-    func findings(_ scope: VerificationScope) throws -> [Verification.Finding] {
-        let heads = try session.execute(
+    private(set) var findings: [Verification.Finding] = []
+    private let heads: [Head]
+    private let checkpoints: [AccountID: GrantBurnDown]
+    private var grants: GrantCursor
+    /// The first head that is not finished, and its audit once an event of it has come.
+    private var next = 0
+    private var audit: BurnDownAudit?
+
+    /// Reads what a scope has, as the transaction sees it.
+    init(_ session: Session, _ scope: VerificationScope) throws {
+        heads = try session.execute(
             """
             SELECT account_id, version, balance FROM account_heads
             WHERE \(scope.accounts) AND version > 0 ORDER BY account_id
             """
-        )
-        return try heads.flatMap { row in
-            try check(
-                row.get("account_id"),
-                version: row.get("version"),
-                balance: row.get("balance")
+        ).map { row in
+            Head(
+                account: try row.get("account_id"),
+                version: try row.get("version"),
+                balance: try row.get("balance")
             )
+        }
+        checkpoints = try BurnDownStore(session).readCheckpoints(where: scope.accounts)
+        grants = try GrantCursor(session, scope)
+    }
+
+    /// Takes the next event; nil for one that cannot be read, which is found by its hash.
+    mutating func add(
+        _ recorded: RecordedEvent?,
+        at version: Int64,
+        of account: AccountID
+    ) throws {
+        while next < heads.count, heads[next].account < account { try finishHead() }
+        guard next < heads.count, heads[next].account == account, version <= heads[next].version
+        else { return }
+        if audit == nil { audit = begin(account) }
+        if let recorded {
+            audit?.apply(BurnDownEntry(recorded))
+        } else {
+            audit?.isUnreadable = true
         }
     }
 
-    private func check(
-        _ account: AccountID,
-        version: Int64,
-        balance: Pico
-    ) throws -> [Verification.Finding] {
-        let store = BurnDownStore(session)
-        let checkpoint = try store.readCheckpoint(account, upTo: .max)
-        var audit = BurnDownAudit(account: account, checkpoint: checkpoint)
-        do {
-            try store.forEachEntry(of: account, behind: 0, upTo: version) { audit.apply($0) }
-        } catch let error as PostgresError where error.code == .decoding {
-            // An event that cannot be read is found by what it is recognised by.
-            return []
+    /// Finishes the accounts that are left.
+    mutating func finish() throws {
+        while next < heads.count { try finishHead() }
+        try grants.close()
+    }
+
+    private func begin(_ account: AccountID) -> BurnDownAudit {
+        BurnDownAudit(account: account, checkpoint: checkpoints[account])
+    }
+
+    private mutating func finishHead() throws {
+        let head = heads[next]
+        next += 1
+        var audit = audit ?? begin(head.account)
+        self.audit = nil
+        audit.finish(balance: head.balance)
+        for grant in try grants.take(of: head.account) {
+            audit.check(grant.id, withdrawn: grant.withdrawn, isClosed: grant.isClosed)
         }
-        audit.finish(balance: balance)
-        let rows = try session.execute(
+        if !audit.isUnreadable { findings += audit.findings }
+    }
+}
+
+/// What is recorded of the grants of a scope, in the order of their accounts, a page at a time.
+private struct GrantCursor {
+    struct Grant {
+        let account: AccountID
+        let id: GrantID
+        let withdrawn: Pico
+        let isClosed: Bool
+    }
+
+    private static let pageSize = 1_000
+
+    private let session: Session
+    private var page: ArraySlice<Grant> = []
+    private var isAtEnd = false
+
+    init(_ session: Session, _ scope: VerificationScope) throws {
+        self.session = session
+        _ = try session.execute(
             """
-            SELECT grant_id, withdrawn, closed_at IS NOT NULL AND posted_at IS NOT NULL AS is_closed
-            FROM grants WHERE account_id = \(account)
+            DECLARE audited_grants NO SCROLL CURSOR FOR
+            SELECT account_id, grant_id, withdrawn,
+                closed_at IS NOT NULL AND posted_at IS NOT NULL AS is_closed
+            FROM grants WHERE \(scope.accounts) ORDER BY account_id
             """
         )
-        for row in rows {
-            try audit.check(
-                row.get("grant_id"),
-                withdrawn: row.get("withdrawn"),
-                isClosed: row.get("is_closed")
-            )
+    }
+
+    /// The grants of an account, which must come behind the one before.
+    mutating func take(of account: AccountID) throws -> [Grant] {
+        var found: [Grant] = []
+        while let grant = try first(), grant.account <= account {
+            page.removeFirst()
+            if grant.account == account { found.append(grant) }
         }
-        return audit.findings
+        return found
+    }
+
+    func close() throws { try session.script("CLOSE audited_grants") }
+
+    private mutating func first() throws -> Grant? {
+        if page.isEmpty, !isAtEnd {
+            let rows = try session.execute(
+                "FETCH \(unescaped: "\(Self.pageSize)") FROM audited_grants"
+            )
+            page = try rows.map { row in
+                Grant(
+                    account: try row.get("account_id"),
+                    id: try row.get("grant_id"),
+                    withdrawn: try row.get("withdrawn"),
+                    isClosed: try row.get("is_closed")
+                )
+            }[...]
+            isAtEnd = rows.count < Self.pageSize
+        }
+        return page.first
     }
 }
 
@@ -62,6 +141,8 @@ struct BurnDownVerification {
 private struct BurnDownAudit {
     let account: AccountID
     let checkpoint: GrantBurnDown?
+    /// Whether an event of the stream cannot be read, so that nothing can be said.
+    var isUnreadable = false
     private(set) var findings: [Verification.Finding] = []
     private var burnDown = GrantBurnDown()
     private var withdrawn: [GrantID: Pico] = [:]

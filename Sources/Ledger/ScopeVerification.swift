@@ -33,18 +33,24 @@ struct ScopeVerification {
         for check in VerificationCheck.all(scope) {
             report.add(try session.execute(check.query).map { try Verification.Finding($0) })
         }
-        report.add(try BurnDownVerification(session).findings(scope))
-        var audit = SealAudit(pins)
-        try readStreams(&audit, &report)
+        var (audit, burnDowns) = (
+            SealAudit(pins), try BurnDownVerification(session, scope)
+        )
+        try readStreams(&audit, &burnDowns, &report)
+        report.add(burnDowns.findings)
         report.add(audit.findings)
         report.seals = audit.seals
         report.sealedEvents = audit.sealedEvents
         return Outcome(report: report, pinned: audit.pinned)
     }
 
-    /// Reads the scope's events in order, feeds them to the audit, and reports what is wrong with
+    /// Reads the scope's events in order, feeds them to the audits, and reports what is wrong with
     /// them by themselves.
-    private func readStreams(_ audit: inout SealAudit, _ report: inout Verification.Report) throws {
+    private func readStreams(
+        _ audit: inout SealAudit,
+        _ burnDowns: inout BurnDownVerification,
+        _ report: inout Verification.Report
+    ) throws {
         try declareCursors()
         let fetch: SQL = "FETCH \(unescaped: "\(Self.eventsPerFetch)") FROM audited_events"
         var seals = try SealCursor(session, pageSize: Self.sealsPerFetch)
@@ -58,7 +64,9 @@ struct ScopeVerification {
                     audit.begin(seal)
                 }
                 audit.add(event, of: account)
-                if let defect = defect(of: row, at: event.version, of: account, &data) {
+                let read = Result { () throws(PostgresError) in try EventRow(row) }
+                try burnDowns.add(try? read.get().recorded, at: event.version, of: account)
+                if let defect = defect(of: row, read, at: event.version, of: account, &data) {
                     report.add([.changed(defect, at: event.version, of: account)])
                 }
             }
@@ -68,6 +76,7 @@ struct ScopeVerification {
         }
         while let seal = try seals.take() { audit.begin(seal) }
         audit.finish()
+        try burnDowns.finish()
         try session.script("CLOSE audited_events; CLOSE audited_seals")
     }
 
@@ -94,12 +103,13 @@ struct ScopeVerification {
     /// What is wrong with a row by itself; nil when it is what its producer stated.
     private func defect(
         of row: Row,
+        _ read: Result<EventRow, PostgresError>,
         at version: Int64,
         of account: AccountID,
         _ data: inout DataComparison
     ) -> String? {
         do {
-            let read = try EventRow(row)
+            let read = try read.get()
             try data.add(row, read, at: version, of: account)
             guard read.isIntact else { return "its content does not have the hash stored with it" }
             let strays = try row.get("stray_count", as: Int.self)

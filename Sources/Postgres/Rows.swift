@@ -77,8 +77,10 @@ package struct Row {
 final class ResultOwner {
     private let pointer: OpaquePointer
     private lazy var names = columnNames()
-    /// Where the next column is looked for first: rows are mostly read in the order of columns.
-    private var guess = 0
+    /// For each column the one that was read after it last, where it is looked for first: all rows
+    /// of a result are mostly read alike.
+    private lazy var successors = names.indices.map { $0 + 1 == names.count ? 0 : $0 + 1 }
+    private lazy var last = names.count - 1
 
     /// Takes over a result that is not an error.
     init(_ pointer: OpaquePointer) {
@@ -94,8 +96,9 @@ final class ResultOwner {
     var affectedCount: Int { Int(String(cString: PQcmdTuples(pointer))) ?? 0 }
 
     func position(of column: String) throws(PostgresError) -> Int32 {
+        let guess = last >= 0 ? successors[last] : 0
         if guess < names.count, names[guess].isUnique, names[guess].name == column {
-            defer { guess = guess + 1 == names.count ? 0 : guess + 1 }
+            last = guess
             return Int32(guess)
         }
         let position = names.firstIndex { $0.name == column }
@@ -105,7 +108,8 @@ final class ResultOwner {
             failure.column = column
             throw failure
         }
-        guess = position + 1 == names.count ? 0 : position + 1
+        successors[last] = position
+        last = position
         return Int32(position)
     }
 
