@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// Sendable because `inbox` is under its lock, the atomics are atomic, `poller.wake` is a system
 /// call, and everything else is touched by the loop's thread alone.
-package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable {
+package final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// At most this many jobs run in a turn, so that ready descriptors are not starved.
     private static let jobsPerTurnMax = 1_024
 
@@ -132,14 +132,6 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
 
     package func enqueue(_ job: consuming ExecutorJob) {
         submit(.task(UnownedJob(job)))
-    }
-
-    package func checkIsolated() {
-        preconditionCurrent()
-    }
-
-    package func isIsolatingCurrentContext() -> Bool? {
-        isCurrent
     }
 
     private func submit(_ job: LoopJob) {
@@ -321,10 +313,9 @@ package final class EventLoop: TaskExecutor, SerialExecutor, @unchecked Sendable
             case .closure(let closure):
                 closure()
             case .task(let job):
-                job.runSynchronously(
-                    isolatedTo: asUnownedSerialExecutor(),
-                    taskExecutor: asUnownedTaskExecutor()
-                )
+                // Isolated to nothing, as code that prefers a loop is: were the loop an actor's
+                // executor as well, each await that returns would be another job.
+                job.runSynchronously(on: asUnownedTaskExecutor())
             }
         }
     }

@@ -84,26 +84,19 @@ import Testing
         await loop.stop()
     }
 
-    @Test func `The loop can be an actor’s executor and isolates it`()
-        async throws
-    {
-        actor Counter {
-            nonisolated let loop: EventLoop
-            var count = 0
-            nonisolated var unownedExecutor: UnownedSerialExecutor {
-                loop.asUnownedSerialExecutor()
-            }
-            init(loop: EventLoop) { self.loop = loop }
-            func increment() {
-                loop.preconditionCurrent()
-                count += 1
-            }
-        }
+    @Test func `A task goes on in the very job that resumes it`() async throws {
         let loop = try startedLoop()
-        let counter = Counter(loop: loop)
-        await counter.increment()
-        await loop.run { counter.assumeIsolated { $0.count += 1 } }
-        #expect(await counter.count == 2)
+        let isNextJobOver = Atomic(false)
+        await loop.spawn {
+            await withCheckedContinuation { continuation in
+                loop.execute {
+                    continuation.resume()
+                    loop.execute { isNextJobOver.store(true, ordering: .relaxed) }
+                }
+            }
+            let isOver = isNextJobOver.load(ordering: .relaxed)
+            #expect(!isOver)
+        }.value
         await loop.stop()
     }
 
