@@ -105,7 +105,7 @@ extension CurlRequest {
 }
 
 /// Fields that curl or this module decides, because framing and reuse hang on them.
-private let reservedNames = [
+private let reservedNames: [StaticString] = [
     "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
     "transfer-encoding", "upgrade",
 ]
@@ -124,9 +124,12 @@ private func fieldFlaw(_ name: String, _ value: String) -> String? {
 }
 
 /// Whether a name is this lower-case one, in any case.
-private func isSame(_ name: String, _ lowerCase: String) -> Bool {
-    guard name.utf8.count == lowerCase.utf8.count else { return false }
-    return zip(name.utf8, lowerCase.utf8).allSatisfy { $0 | 0x20 == $1 | 0x20 }
+func isSame(_ name: String, _ lowerCase: StaticString) -> Bool {
+    guard name.utf8.count == lowerCase.utf8CodeUnitCount else { return false }
+    var name = name
+    return name.withUTF8 { bytes in
+        bytes.indices.allSatisfy { bytes[$0] | 0x20 == lowerCase.utf8Start[$0] | 0x20 }
+    }
 }
 
 /// Whether every byte answers; over contiguous bytes, which a string's view is not to a loop.

@@ -9,8 +9,8 @@ final class MultiHandle {
     private let pointer: UnsafeMutableRawPointer
     private var pool: HandlePool
     /// Holds each transfer while curl knows it.
-    private var transfers: [EasyHandle: Transfer] = [:]
-    private var registrations: [Int32: Registration] = [:]
+    private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
+    let sockets: SocketWatches
     private var touched: [Transfer] = []
     /// Transfers whose socket could not be watched, which would otherwise only time out.
     private var unwatched: [(Transfer, SystemError)] = []
@@ -28,6 +28,10 @@ final class MultiHandle {
         self.loop = loop
         self.pointer = pointer
         pool = HandlePool(countMax: configuration.handlesMax)
+        sockets = SocketWatches(
+            loop: loop,
+            receiveBufferBytes: configuration.receiveBufferBytes
+        )
         let context = Unmanaged.passUnretained(self).toOpaque()
         let results = [
             farebox_multi_set_pointer(pointer, CURLMOPT_SOCKETDATA, context),
@@ -53,28 +57,25 @@ final class MultiHandle {
 
     // MARK: Transfers
 
-    /// An easy handle without options, to be given to `add` or back to `discard`.
-    func takeHandle() throws(CurlError) -> EasyHandle {
-        guard let handle = pool.take() else {
-            throw CurlError(
-                .resources,
-                isRetrySafe: true,
-                detail: "curl has no memory for an easy handle"
-            )
-        }
-        return handle
+    /// An easy handle with the target's options, to be given to `add` or back to `discard`.
+    func takeHandle(
+        for target: HandleTarget,
+        _ configuration: CurlConfiguration
+    ) throws(CurlError) -> EasyHandle {
+        if let handle = pool.take(for: target) { return handle }
+        return try EasyHandle(target, configuration: configuration, multi: self)
     }
 
     func discard(_ handle: EasyHandle) {
-        pool.put(handle)
+        handle.free()
     }
 
     /// Starts a transfer; its first step comes at the end of this turn.
     func add(_ transfer: Transfer) throws(CurlError) {
-        transfers[transfer.handle] = transfer
+        transfers[transfer.handle.pointer] = transfer
         let result = inside { curl_multi_add_handle(pointer, transfer.handle.pointer) }
         guard result == CURLM_OK else {
-            transfers[transfer.handle] = nil
+            transfers[transfer.handle.pointer] = nil
             throw CurlError(result)
         }
         counters.transfers += 1
@@ -85,18 +86,23 @@ final class MultiHandle {
 
     /// Takes a transfer out; curl closes its connection unless the transfer was complete.
     func remove(_ transfer: Transfer) {
-        guard transfers[transfer.handle] === transfer else { return }
+        guard transfers[transfer.handle.pointer] === transfer else { return }
+        transfers[transfer.handle.pointer] = nil
         counters.count(transfer)
         inside { _ = curl_multi_remove_handle(pointer, transfer.handle.pointer) }
-        transfers[transfer.handle] = nil
         transfer.didLeave()
-        pool.put(transfer.handle)
+        // What is left of a transfer that was broken off, nobody can be sure of.
+        if transfer.machine.failure == nil {
+            pool.put(transfer.handle)
+        } else {
+            transfer.handle.free()
+        }
         planAction()
     }
 
     /// Lets curl go on with a transfer that its write callback had paused.
     func resume(_ transfer: Transfer) {
-        guard transfers[transfer.handle] === transfer else { return }
+        guard transfers[transfer.handle.pointer] === transfer else { return }
         let result = inside { curl_easy_pause(transfer.handle.pointer, CURLPAUSE_CONT) }
         if result != CURLE_OK { transfer.end(result) }
         settle()
@@ -120,8 +126,7 @@ final class MultiHandle {
         pool.removeAll()
         timer?.cancel()
         timer = nil
-        for registration in registrations.values { loop.deregister(registration) }
-        registrations = [:]
+        sockets.forgetAll()
     }
 
     // MARK: Driving curl
@@ -149,7 +154,7 @@ final class MultiHandle {
             else { continue }
             // The message is gone once its handle is removed.
             let result = farebox_message_result(message)
-            transfers[EasyHandle(pointer: easy)]?.end(result)
+            transfers[easy]?.end(result)
         }
         while let transfer = touched.popLast() { transfer.settle() }
         while let (transfer, error) = unwatched.popLast() {
@@ -190,34 +195,15 @@ final class MultiHandle {
 
     // MARK: From curl's callbacks
 
-    /// Watches a socket as curl wishes.
-    ///
-    /// Done at once, for curl closes the descriptor soon after it says `CURL_POLL_REMOVE`, and
-    /// the number may be another connection's before its call returns.
     fileprivate func socketChanged(
         _ socket: curl_socket_t,
         _ wish: Int32,
         of easy: UnsafeMutableRawPointer?
     ) {
-        if wish == CURL_POLL_REMOVE {
-            if let registration = registrations.removeValue(forKey: socket) {
-                loop.deregister(registration)
-            }
-            return
-        }
-        var interest: Interest = []
-        if wish & CURL_POLL_IN != 0 { interest.insert(.read) }
-        if wish & CURL_POLL_OUT != 0 { interest.insert(.write) }
         do throws(SystemError) {
-            if let registration = registrations[socket] {
-                try loop.update(registration, to: interest)
-            } else {
-                registrations[socket] = try loop.register(socket, for: interest) {
-                    [self] readiness in ready(socket, readiness)
-                }
-            }
+            try sockets.change(socket, wish) { [self] in ready(socket, $0) }
         } catch {
-            guard let easy, let transfer = transfers[EasyHandle(pointer: easy)] else { return }
+            guard let easy, let transfer = transfers[easy] else { return }
             unwatched.append((transfer, error))
         }
     }

@@ -11,8 +11,7 @@ final class Transfer {
     let multi: MultiHandle
     let handle: EasyHandle
     private(set) var machine: TransferMachine
-    private let fields: FieldList
-    private let isSecure: Bool
+    let bytes: RequestBytes
     private let admits: (@Sendable (CurlAddress) -> Bool)?
     private var hasRefusedAddress = false
     private var waiter: CheckedContinuation<Void, Never>?
@@ -31,8 +30,7 @@ final class Transfer {
     ) {
         self.multi = multi
         self.handle = handle
-        fields = FieldList(request.fields, hasBody: request.sendsBody)
-        isSecure = request.isSecure
+        bytes = RequestBytes(request, userAgent: configuration.userAgent)
         admits = request.admits
         let policy = TransferPolicy(
             timeouts: request.timeouts,
@@ -42,10 +40,8 @@ final class Transfer {
             isIdempotent: request.isIdempotent,
             resendWindow: configuration.resendWindow
         )
-        machine = TransferMachine(policy: policy, startedAt: multi.loop.now)
+        machine = TransferMachine(policy: policy, startedAt: multi.loop.time)
     }
-
-    var fieldList: UnsafeMutablePointer<curl_slist> { fields.head }
 
     // MARK: From the reader
 
@@ -73,7 +69,7 @@ final class Transfer {
     /// What is buffered, making room for more.
     func deliver() -> TransferMachine.Delivery {
         let delivery = machine.deliver()
-        if machine.isPaused, machine.resume(at: multi.loop.now) { multi.resume(self) }
+        if machine.isPaused, machine.resume(at: multi.loop.time) { multi.resume(self) }
         return delivery
     }
 
@@ -116,7 +112,7 @@ final class Transfer {
                         systemCode: handle.information(CURLINFO_OS_ERRNO),
                         phase: machine.phase,
                         didSend: handle.information(CURLINFO_REQUEST_SIZE) > 0,
-                        isSecure: isSecure
+                        isSecure: handle.target.isSecure
                     )
                 )
             )
@@ -143,11 +139,11 @@ final class Transfer {
     /// Sets the timer that is needed; one that fires too early only looks again.
     func armTimer() {
         guard let deadline = machine.nextDeadline else { return }
-        if let timer, timer.deadline <= deadline { return }
+        if let timer, timer.time <= deadline { return }
         timer?.cancel()
         timer = multi.loop.schedule(at: deadline) { [self] in
             timer = nil
-            guard machine.expire(at: multi.loop.now) else { return armTimer() }
+            guard machine.expire(at: multi.loop.time) else { return armTimer() }
             multi.remove(self)
             wake()
         }
@@ -178,17 +174,17 @@ final class Transfer {
 
     fileprivate func connectionReady() -> Bool {
         defer { touch() }
-        return machine.connectionReady(at: multi.loop.now)
+        return machine.connectionReady(at: multi.loop.time)
     }
 
     fileprivate func receiveHeadLine(_ line: UnsafeRawBufferPointer) -> Bool {
         defer { if machine.phase == .receivingBody { touch() } }
-        return machine.receiveHeadLine(line, at: multi.loop.now)
+        return machine.receiveHeadLine(line, at: multi.loop.time)
     }
 
     fileprivate func receiveBody(_ bytes: UnsafeRawBufferPointer) -> TransferMachine.Verdict {
         touch()
-        return machine.receiveBody(bytes, at: multi.loop.now)
+        return machine.receiveBody(bytes, at: multi.loop.time)
     }
 }
 

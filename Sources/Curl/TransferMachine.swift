@@ -1,3 +1,5 @@
+import EventLoop
+
 /// What governs one transfer's decisions.
 struct TransferPolicy {
     var timeouts: CurlTimeouts
@@ -13,7 +15,7 @@ struct TransferPolicy {
 /// It is told what curl reports and what time it is, and answers with what to do. It neither
 /// calls curl nor reads a clock.
 struct TransferMachine {
-    typealias Time = ContinuousClock.Instant
+    typealias Time = LoopTime
 
     enum Phase {
         /// No byte of the request has left.
@@ -93,7 +95,7 @@ struct TransferMachine {
             sentAt = now
             return true
         }
-        if policy.isIdempotent || sentAt.duration(to: now) < policy.resendWindow {
+        if policy.isIdempotent || now - sentAt < policy.resendWindow {
             resendCount += 1
             sentAt = now
             return true

@@ -23,6 +23,11 @@ package struct LoopTime: Hashable, Comparable, Sendable {
         return LoopTime(nanoseconds: isOver ? .max : sum)
     }
 
+    /// What lies between two times of one loop, both since it was made.
+    package static func - (left: LoopTime, right: LoopTime) -> Duration {
+        .nanoseconds(left.nanoseconds - right.nanoseconds)
+    }
+
     /// How long the poller must wait: rounded up, or it would wake just before the deadline in
     /// vain; at most a day.
     func milliseconds(until deadline: LoopTime) -> Int32 {

@@ -172,14 +172,59 @@ import Testing
                 $0.fields += [("authorization", "Bearer secret"), ("user-agent", "first")]
             }
             _ = try await client.send(first).rest()
+            _ = try await client.send(.post(server.url, "other")).rest()
             _ = try await client.send(.get(server.url)).rest()
         }
-        let second = try #require(requests.withLock { $0.count == 2 ? $0[1] : nil })
-        #expect(second.hasPrefix("get / http/1.1\r\n"))
-        #expect(!second.contains("authorization"))
-        #expect(!second.contains("secret"))
-        #expect(!second.contains("content-"))
-        #expect(second.contains("user-agent: farebox"))
+        let later = requests.withLock { $0.dropFirst() }
+        #expect(later.count == 2)
+        for request in later {
+            #expect(!request.contains("authorization"))
+            #expect(!request.contains("secret"))
+            #expect(request.contains("user-agent: farebox"))
+        }
+        let post = try #require(later.first)
+        #expect(post.contains("content-length: 5\r\n"))
+        #expect(post.hasSuffix("\r\n\r\nother"))
+        let get = try #require(later.last)
+        #expect(get.hasPrefix("get / http/1.1\r\n"))
+        #expect(!get.contains("content-"))
+    }
+
+    @Test func `more targets than handles are kept for take turns`() async throws {
+        let server = ScriptedServer { connection, _ in
+            while let request = connection.readRequest() {
+                connection.respond(body: String(request.split(separator: " ")[1]))
+            }
+        }
+        defer { server.stop() }
+        var configuration = CurlConfiguration()
+        configuration.handlesMax = 2
+        let answers = try await onLoop(configuration) { client, _ in
+            var answers: [String] = []
+            for path in ["/a", "/b", "/c", "/a", "/a", "/b"] {
+                answers.append(try await client.send(.post(server.url + path)).text())
+            }
+            return answers
+        }
+        #expect(answers == ["/a", "/b", "/c", "/a", "/a", "/b"])
+        #expect(server.acceptedCount == 1)
+    }
+
+    @Test func `connections that end while they lie idle are replaced`() async throws {
+        let server = ScriptedServer { connection, _ in
+            _ = connection.readRequest()
+            connection.respond(body: "x")
+        }
+        defer { server.stop() }
+        let counters = try await onLoop { client, loop in
+            for _ in 0..<3 {
+                _ = try await client.send(.post(server.url)).rest()
+                await loop.sleep(for: .milliseconds(50))
+            }
+            return client.counters
+        }
+        #expect(counters.transfers == 3)
+        #expect(counters.connects == 3)
     }
 
     @Test func `a large body arrives whole`() async throws {

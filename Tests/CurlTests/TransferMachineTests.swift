@@ -1,9 +1,10 @@
+import EventLoop
 import Testing
 
 @testable import Curl
 
 @Suite struct TransferMachineTests {
-    private let start = ContinuousClock.now
+    private let start = LoopTime(nanoseconds: 0)
 
     private func machine(
         _ change: (inout TransferPolicy) -> Void = { _ in }
@@ -46,21 +47,21 @@ import Testing
     // `#expect` takes no call that mutates what it is called on.
     private func ready(
         _ machine: inout TransferMachine,
-        at now: ContinuousClock.Instant
+        at now: LoopTime
     ) -> Bool {
         machine.connectionReady(at: now)
     }
 
     private func expires(
         _ machine: inout TransferMachine,
-        at now: ContinuousClock.Instant
+        at now: LoopTime
     ) -> Bool {
         machine.expire(at: now)
     }
 
     private func resumes(
         _ machine: inout TransferMachine,
-        at now: ContinuousClock.Instant
+        at now: LoopTime
     ) -> Bool {
         machine.resume(at: now)
     }
