@@ -42,17 +42,18 @@ final class EscrowShard: Sendable {
                 state.books[account] = book
                 return (hold, nil)
             }
-            let hold = state.books.values[index].tryHold(
-                request.want,
-                caps: request.caps,
-                at: request.admittedAt,
-                now: now,
-                tenure: tenure
-            )
-            guard hold != nil, state.books.values[index].wantsMore(now: now) else {
-                return (hold, nil)
+            let (hold, actions) = change(&state.books.values[index]) { book in
+                let hold = book.tryHold(
+                    request.want,
+                    caps: request.caps,
+                    at: request.admittedAt,
+                    now: now,
+                    tenure: tenure
+                )
+                let wantsMore = hold != nil && book.wantsMore(now: now)
+                return (hold, wantsMore ? book.tick(now: now, tenure: tenure) : nil)
             }
-            let actions = state.books.values[index].tick(now: now, tenure: tenure)
+            guard let actions else { return (hold, nil) }
             return (hold, take(actions, of: account, tenure: tenure, in: &state))
         }
         if let effects { perform(effects) }
@@ -66,16 +67,14 @@ final class EscrowShard: Sendable {
     ) -> EscrowHold? {
         let account = hold.account
         let (grown, effects) = state.withLock { state -> (EscrowHold?, Effects?) in
-            guard let tenure = state.tenure, let index = state.books.index(forKey: account),
-                let grown = state.books.values[index].tryGrow(
-                    hold,
-                    to: amount,
-                    now: now,
-                    tenure: tenure
-                )
+            guard let tenure = state.tenure, let index = state.books.index(forKey: account)
             else { return (nil, nil) }
-            guard state.books.values[index].wantsMore(now: now) else { return (grown, nil) }
-            let actions = state.books.values[index].tick(now: now, tenure: tenure)
+            let (grown, actions) = change(&state.books.values[index]) { book in
+                let grown = book.tryGrow(hold, to: amount, now: now, tenure: tenure)
+                let wantsMore = grown != nil && book.wantsMore(now: now)
+                return (grown, wantsMore ? book.tick(now: now, tenure: tenure) : nil)
+            }
+            guard let actions else { return (grown, nil) }
             return (grown, take(actions, of: account, tenure: tenure, in: &state))
         }
         if let effects { perform(effects) }
@@ -130,13 +129,14 @@ final class EscrowShard: Sendable {
         let effects = state.withLock { state -> Effects? in
             guard let tenure = state.tenure, let index = state.books.index(forKey: account)
             else { return nil }
-            let actions = body(&state.books.values[index], tenure)
-            guard
-                !actions.isEmpty || !state.books.values[index].queue.isEmpty
-                    || state.books.values[index].operation != nil
-                    || state.books.values[index].givesBackRecalledFrom != nil
-            else { return nil }
-            return take(actions, of: account, tenure: tenure, in: &state)
+            let actions = change(&state.books.values[index]) { book -> [LeaseAction]? in
+                let actions = body(&book, tenure)
+                let isQuiet =
+                    actions.isEmpty && book.queue.isEmpty && book.operation == nil
+                    && book.givesBackRecalledFrom == nil
+                return isQuiet ? nil : actions
+            }
+            return actions.map { take($0, of: account, tenure: tenure, in: &state) }
         }
         if let effects { perform(effects) }
     }
@@ -196,12 +196,23 @@ final class EscrowShard: Sendable {
     }
 
     func read<Value: Sendable>(_ account: AccountID, _ body: (LeaseBook) -> Value) -> Value? {
-        state.withLock { $0.books[account].map(body) }
+        state.withLock { state in
+            guard let index = state.books.index(forKey: account) else { return nil }
+            return change(&state.books.values[index]) { body($0) }
+        }
     }
 
     func reduce<Value: Sendable>(_ initial: Value, _ body: (Value, LeaseBook) -> Value) -> Value {
         state.withLock { $0.books.values.reduce(initial, body) }
     }
+}
+
+/// Lets the body at a book where it lies: to read one out of its dictionary copies it whole.
+private func change<Result>(
+    _ book: inout LeaseBook,
+    _ body: (inout LeaseBook) -> Result
+) -> Result {
+    body(&book)
 }
 
 extension EscrowShard {
