@@ -47,6 +47,7 @@ package struct JSONObject: Sendable {
         _ = try scanner.peek()
         bodyStart = scanner.index + 1
         var found: [JSONField] = []
+        found.reserveCapacity(8)
         try scanner.fields { scanner, name throws(JSONScanError) in
             if name.hasEscape { throw JSONScanError(.escapedName, at: name.range.lowerBound) }
             guard found.count < Self.fieldCountMax else {
