@@ -44,7 +44,7 @@ struct AnswerRelay {
             loop.schedule(after: drain) { response.cancel() }
         }
         if !(200...299).contains(response.status) { return await refusal() }
-        admitted.progress.firstByteAt = loop.now
+        admitted.progress.firstByteAt = loop.time
         return isStream ? await stream() : await whole()
     }
 
@@ -55,7 +55,7 @@ struct AnswerRelay {
     // MARK: an answer in one piece
 
     private func whole() async -> RelayedAnswer {
-        var answer = RelayedAnswer(firstByteAt: loop.now)
+        var answer = RelayedAnswer(firstByteAt: loop.time)
         let body: [UInt8]
         do {
             guard let bytes = try await collect(bytesMax: limits.responseBytesMax) else {
@@ -114,7 +114,7 @@ struct AnswerRelay {
     }
 
     private func refusal() async -> RelayedAnswer {
-        var answer = RelayedAnswer(firstByteAt: loop.now)
+        var answer = RelayedAnswer(firstByteAt: loop.time)
         let body = (try? await collect(bytesMax: Self.errorBytesMax)) ?? []
         answer.outcome = .upstreamRefused
         answer.failure = AttemptFailure(status: response.status, fields: response.fields)
@@ -156,7 +156,7 @@ struct AnswerRelay {
     private func stream() async -> RelayedAnswer {
         var relay = makeRelay()
         var withheld: [UInt8] = []
-        let firstByteAt = loop.now
+        let firstByteAt = loop.time
         let end = await pump(&relay, &withheld, firstByteAt)
         if end.isWhole { relay.finish(into: &withheld) }
 
@@ -213,7 +213,7 @@ struct AnswerRelay {
     /// What a stream has come to.
     private func answer(
         _ relay: any StreamRelay,
-        _ firstByteAt: ContinuousClock.Instant
+        _ firstByteAt: LoopTime
     ) -> RelayedAnswer {
         var answer = RelayedAnswer(firstByteAt: firstByteAt)
         answer.status = response.status
@@ -238,7 +238,7 @@ struct AnswerRelay {
     private func pump(
         _ relay: inout any StreamRelay,
         _ withheld: inout [UInt8],
-        _ firstByteAt: ContinuousClock.Instant
+        _ firstByteAt: LoopTime
     ) async -> PumpEnd {
         var noteAt = firstByteAt
         var linger: LoopTimer?
@@ -278,9 +278,9 @@ struct AnswerRelay {
                     response.cancel()
                     return .cut
                 }
-                let isDue = policy.interrupted == .measured && loop.now >= noteAt
+                let isDue = policy.interrupted == .measured && loop.time >= noteAt
                 guard growingHold?.takeHasGrown() == true || isDue else { continue }
-                noteAt = loop.now + Self.noteInterval
+                noteAt = loop.time + Self.noteInterval
                 await note(answer(relay, firstByteAt))
             }
             return .whole

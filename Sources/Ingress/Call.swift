@@ -1,10 +1,11 @@
 import Billing
+import EventLoop
 import Formats
 import HTTPServer
 import Ledger
 import Schema
 
-/// A request that has arrived: its identifier and its instants.
+/// A request that has arrived, and its identifier.
 ///
 /// A class, like what is known of a call later, because it is handed from phase to phase.
 final class Arrival {
@@ -12,7 +13,6 @@ final class Arrival {
     /// As clients see it: `req_` and 32 hexadecimal digits.
     let requestID: String
     let endpoint: Endpoint
-    let receivedAt: ContinuousClock.Instant
     let request: HTTPRequest
     /// The trace that the client says the call belongs to.
     let trace: TraceContext?
@@ -22,13 +22,11 @@ final class Arrival {
     init(
         id: RequestID,
         endpoint: Endpoint,
-        receivedAt: ContinuousClock.Instant,
         request: HTTPRequest
     ) {
         self.id = id
         requestID = "req_\(id.hexadecimal)"
         self.endpoint = endpoint
-        self.receivedAt = receivedAt
         self.request = request
         trace = TraceContext(request.fields)
     }
@@ -65,7 +63,7 @@ final class AdmittedCall {
     /// The attempts that failed before that.
     var attempts: [UpstreamAttempt] = []
     /// When its last request left.
-    var leftAt: ContinuousClock.Instant
+    var leftAt: LoopTime
     /// What keeps the answer for a repeat; nil for a call without an `Idempotency-Key`.
     var recording: CallRecording?
     /// What of its answer has come, for whoever looks.
@@ -76,7 +74,7 @@ final class AdmittedCall {
     var admission: Admission
     let event: EventID
     let admittedAt: Instant
-    let startedAt: ContinuousClock.Instant
+    let startedAt: LoopTime
 
     init(
         arrival: Arrival,
@@ -86,7 +84,7 @@ final class AdmittedCall {
         admission: Admission,
         event: EventID,
         admittedAt: Instant,
-        startedAt: ContinuousClock.Instant
+        startedAt: LoopTime
     ) {
         self.arrival = arrival
         self.caller = caller
@@ -129,7 +127,7 @@ struct RelayedAnswer {
     var textEvents: Int64 = 0
     /// The tokens of that text, counted where the upstream reported no usage and it could be done.
     var writtenTokens: Int64?
-    var firstByteAt: ContinuousClock.Instant?
+    var firstByteAt: LoopTime?
     /// Whether we left the upstream in the middle, because the client had left us: what it had done
     /// by then is owed, although it wrote nothing that could be counted.
     var isAbandoned = false
@@ -162,7 +160,7 @@ struct RelayedAnswer {
         }
     }
 
-    init(firstByteAt: ContinuousClock.Instant?) {
+    init(firstByteAt: LoopTime?) {
         self.firstByteAt = firstByteAt
     }
 

@@ -182,7 +182,7 @@ struct CallLife {
             admission: admission,
             event: callLoop.identifiers.next(at: admission.admittedAt),
             admittedAt: admission.admittedAt,
-            startedAt: callLoop.loop.now
+            startedAt: callLoop.loop.time
         )
         admitted.recording = recording
         do {
@@ -318,7 +318,7 @@ struct CallLife {
                 preferring: admitted.caller.account.currency,
                 at: admitted.admittedAt
             )
-        ).usage(admitted, answer, promptTokens: promptTokens, settledAt: ContinuousClock.now)
+        ).usage(admitted, answer, promptTokens: promptTokens, settledAt: callLoop.loop.time)
     }
 
     /// The prompt's tokens where they are to be counted here.

@@ -33,7 +33,7 @@ package final class Gateway: Sendable {
     /// The calls that are under way on this loop, of one account or of all; at most so many.
     package func runningCalls(of account: AccountID?, limit: Int) async -> RunningCallList {
         await loop.run { [callLoop, loop] in
-            callLoop.value.running.list(of: account, limit: limit, at: loop.now)
+            callLoop.value.running.list(of: account, limit: limit, at: loop.time)
         }
     }
 
@@ -50,7 +50,6 @@ package final class Gateway: Sendable {
                 let arrival = Arrival(
                     id: id,
                     endpoint: endpoint,
-                    receivedAt: callLoop.loop.now,
                     request: request
                 )
                 await CallLife(services, arrival, exchange, callLoop).run()
@@ -58,7 +57,6 @@ package final class Gateway: Sendable {
                 let arrival = Arrival(
                     id: id,
                     endpoint: .messages,
-                    receivedAt: callLoop.loop.now,
                     request: request
                 )
                 await CountTokens(services, arrival, exchange, callLoop).run()

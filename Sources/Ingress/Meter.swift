@@ -1,4 +1,5 @@
 import Billing
+import EventLoop
 import Formats
 import Ledger
 import Schema
@@ -16,7 +17,7 @@ struct Meter {
         _ admitted: AdmittedCall,
         _ answer: RelayedAnswer,
         promptTokens: Int64? = nil,
-        settledAt: ContinuousClock.Instant
+        settledAt: LoopTime
     ) -> Usage {
         var usage = admitted.draft
         usage.status = answer.status

@@ -28,7 +28,7 @@ struct RunningCalls {
     func list(
         of account: AccountID?,
         limit: Int,
-        at now: ContinuousClock.Instant
+        at now: LoopTime
     ) -> RunningCallList {
         guard let account else {
             return RunningCallList(
@@ -48,7 +48,7 @@ struct RunningCalls {
 
 /// What of an answer has come so far.
 struct AnswerProgress {
-    var firstByteAt: ContinuousClock.Instant?
+    var firstByteAt: LoopTime?
     var bytes: Int64 = 0
     var textBytes: Int64 = 0
     var textEvents: Int64 = 0
@@ -62,7 +62,7 @@ struct AnswerProgress {
 }
 
 extension AdmittedCall {
-    fileprivate func running(at now: ContinuousClock.Instant) -> RunningCall {
+    fileprivate func running(at now: LoopTime) -> RunningCall {
         RunningCall(
             request: arrival.id,
             account: caller.account.id,

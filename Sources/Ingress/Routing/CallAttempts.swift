@@ -22,43 +22,74 @@ struct CallAttempts {
     private var loop: EventLoop { callLoop.loop }
 
     func run() async -> RelayedAnswer {
-        /// What is left for pauses.
-        var patience = limits.retryWait
-        var plan = AttemptPlan(
-            routeCount: admitted.routes.count,
-            attemptsMax: limits.attemptsMax
+        var course = Course(
+            plan: AttemptPlan(
+                routeCount: admitted.routes.count,
+                attemptsMax: limits.attemptsMax
+            ),
+            patience: limits.retryWait
         )
-        var entry: Result<UpstreamState.Permit, UpstreamHealth.Refusal> = .failure(.busy)
         var last: RelayedAnswer?
         while true {
-            let step = plan.next(at: loop.now, waitEnd: loop.now + patience) { route in
-                entry = admitted.routes[route].state.enter(at: loop.now)
-                if case .success = entry { return true }
-                return false
-            }
-            switch step {
-            case .end:
-                if case .failure(let refusal) = entry, last == nil { return blocked(refusal) }
-                return last ?? blocked(.busy)
-            case .wait(let instant):
-                let pause = instant - loop.now
-                patience -= pause
+            switch next(&course) {
+            case .end(let refusal):
+                return last ?? blocked(refusal)
+            case .wait(let pause):
                 await loop.sleep(for: pause)
                 if let last, !mayGoOn(last) { return last }
-            case .attempt(let route):
-                guard case .success(let permit) = entry else { continue }
+            case .attempt(let route, let permit):
                 let answer = await attempt(route, permit, after: last)
                 guard let failure = answer.failure, mayGoOn(answer) else { return answer }
                 last = answer
-                let again = failure.again(
-                    at: loop.now,
-                    attemptCount: plan.attemptCount,
-                    hasOtherKeys: admitted.routed.state.hasUsableKey(at: loop.now),
-                    jitter: callLoop.identifiers.below(100)
-                )
-                plan.failed(route, again)
+                note(failure, of: route, in: &course)
             }
         }
+    }
+
+    /// What the attempts of one call have come to.
+    private struct Course {
+        var plan: AttemptPlan
+        /// What is left for pauses.
+        var patience: Duration
+    }
+
+    private enum Move {
+        case attempt(_ route: Int, UpstreamState.Permit)
+        case wait(Duration)
+        /// Nothing is left; the refusal says why, if nothing was tried.
+        case end(UpstreamHealth.Refusal)
+    }
+
+    // Not in `run`, whose every `Instant` would be allocated: the compiler does not see their size.
+    private func next(_ course: inout Course) -> Move {
+        var entry: Result<UpstreamState.Permit, UpstreamHealth.Refusal> = .failure(.busy)
+        let step = course.plan.next(at: loop.now, waitEnd: loop.now + course.patience) { route in
+            entry = admitted.routes[route].state.enter(at: loop.now)
+            if case .success = entry { return true }
+            return false
+        }
+        switch (step, entry) {
+        case (.attempt(let route), .success(let permit)):
+            return .attempt(route, permit)
+        case (.wait(let instant), _):
+            let pause = instant - loop.now
+            course.patience -= pause
+            return .wait(pause)
+        case (_, .failure(let refusal)):
+            return .end(refusal)
+        case (.end, .success):
+            return .end(.busy)
+        }
+    }
+
+    private func note(_ failure: AttemptFailure, of route: Int, in course: inout Course) {
+        let again = failure.again(
+            at: loop.now,
+            attemptCount: course.plan.attemptCount,
+            hasOtherKeys: admitted.routed.state.hasUsableKey(at: loop.now),
+            jitter: callLoop.identifiers.below(100)
+        )
+        course.plan.failed(route, again)
     }
 
     /// Whether another attempt could still bring the client anything.
@@ -68,7 +99,7 @@ struct CallAttempts {
     }
 
     /// What is left of the call's time, which all its attempts share.
-    private var remaining: Duration { limits.callDeadline - (loop.now - admitted.startedAt) }
+    private var remaining: Duration { limits.callDeadline - (loop.time - admitted.startedAt) }
 
     private func attempt(
         _ route: Int,
@@ -76,7 +107,7 @@ struct CallAttempts {
         after last: RelayedAnswer?
     ) async -> RelayedAnswer {
         if let failure = last?.failure {
-            admitted.note(failure, at: loop.now)
+            admitted.note(failure, at: loop.time)
             admitted.routed = admitted.routes[route]
             // Should this process die now, the event names the upstream that had the call last.
             await services.settlement.note(admitted, admitted.draft, callLoop)
@@ -89,7 +120,7 @@ struct CallAttempts {
             state.leave(permit, .unknown, at: loop.now)
             return withoutLease
         }
-        admitted.leftAt = loop.now
+        admitted.leftAt = loop.time
         admitted.progress = AnswerProgress()
         var permit = permit
         let response = await send(permit)
@@ -175,7 +206,7 @@ struct CallAttempts {
 
 extension AdmittedCall {
     /// Notes an attempt that another will follow.
-    fileprivate func note(_ failure: AttemptFailure, at now: ContinuousClock.Instant) {
+    fileprivate func note(_ failure: AttemptFailure, at now: LoopTime) {
         attempts.append(
             UpstreamAttempt(
                 upstream: routed.upstream.name,
