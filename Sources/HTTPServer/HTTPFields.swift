@@ -88,7 +88,7 @@ package struct HTTPFields: Sendable {
     }
 
     /// Makes room for a head of that many bytes.
-    mutating func reserve(byteCount: Int) {
+    package mutating func reserve(byteCount: Int) {
         bytes.reserveCapacity(byteCount)
         entries.reserveCapacity(16)
     }

@@ -48,7 +48,9 @@ struct Delivery {
     func closing(_ lastBytes: RelayedAnswer.LastBytes, charged usage: Usage) -> Closing {
         switch lastBytes {
         case .whole(let status, let upstreamFields, let body):
-            var fields = HTTPFields(upstreamFields)
+            var fields = HTTPFields()
+            fields.reserve(byteCount: 256)
+            for (name, value) in upstreamFields { fields.append(name, value) }
             admitted.describe(in: &fields, at: now)
             fields.append("x-farebox-cost", text(usage.charge))
             if let balance = balance() { fields.append("x-farebox-balance", text(balance)) }

@@ -24,6 +24,20 @@ package struct PriceSnapshot: Sendable {
             lines += plans.values
             return lines.flatMap(\.self)
         }
+
+        /// What was published as the cost of the upstream's model, or of the model.
+        func cost(upstream: String, model: String, at instant: Instant) -> PriceTerms? {
+            guard let edition = costs.inForce(at: instant) else { return nil }
+            return edition.terms(for: "\(upstream)/\(model)") ?? edition.terms(for: model)
+        }
+
+        /// The community's price of the model, else the operator's own.
+        func listCost(model: String, at instant: Instant) -> PriceTerms? {
+            for line in list.reversed() {
+                if let terms = line.inForce(at: instant)?.terms(for: model) { return terms }
+            }
+            return nil
+        }
     }
 
     /// In the order of their currencies' codes; each line's last edition to take effect first.
@@ -75,17 +89,20 @@ package struct PriceSnapshot: Sendable {
         preferring currency: Currency,
         at instant: Instant
     ) -> PriceTerms? {
-        let preferred = books.filter { $0.currency == currency }
-        let books = preferred + books.filter { $0.currency != currency }
-        for book in books where !book.costs.isEmpty {
-            let edition = book.costs.inForce(at: instant)
-            let terms = edition?.terms(for: "\(upstream)/\(model)") ?? edition?.terms(for: model)
-            if let terms { return terms }
+        first(preferring: currency) { $0.cost(upstream: upstream, model: model, at: instant) }
+            ?? first(preferring: currency) { $0.listCost(model: model, at: instant) }
+    }
+
+    /// The first that the books have, those in the currency before the others.
+    private func first(
+        preferring currency: Currency,
+        _ find: (Book) -> PriceTerms?
+    ) -> PriceTerms? {
+        for book in books where book.currency == currency {
+            if let terms = find(book) { return terms }
         }
-        for book in books {
-            for line in book.list.reversed() {
-                if let terms = line.inForce(at: instant)?.terms(for: model) { return terms }
-            }
+        for book in books where book.currency != currency {
+            if let terms = find(book) { return terms }
         }
         return nil
     }

@@ -52,31 +52,20 @@ package struct Charge: Hashable, Sendable {
         hold: Pico
     ) {
         var anomalies: Set<Anomaly> = []
-        var tokens = reported
-        for tokenClass in TokenClass.allCases {
-            tokens[tokenClass] = Self.clamped(reported[tokenClass], &anomalies)
-        }
-        tokens.reasoning = Self.clamped(reported.reasoning, &anomalies)
+        let tokens = Self.clamped(reported, &anomalies)
         let searches = Self.clamped(reportedSearches, &anomalies)
         let contextTier = terms.contextTier(promptTokens: tokens.inputTotal)
 
         var lines: [Line] = []
-        for tokenClass in TokenClass.allCases where tokens[tokenClass] > 0 {
-            let rate = terms.rate(tokenClass, serviceTier, contextTier)
-            lines.append(
-                Line(
-                    item: .tokens(tokenClass),
-                    quantity: tokens[tokenClass],
-                    price: rate.price,
-                    basis: rate.basis
-                )
-            )
-        }
-        lines += Self.feeLines(
-            requests: Self.clamped(requests, &anomalies),
+        lines.reserveCapacity(4)
+        Self.forEachLine(
+            tokens,
             searches: searches,
+            requests: Self.clamped(requests, &anomalies),
+            serviceTier,
+            contextTier,
             terms
-        )
+        ) { lines.append($0) }
         if lines.contains(where: { $0.basis == .unpriced }) { anomalies.insert(.unpriced) }
 
         // At most ten lines of 10⁹ × 2 × 10¹⁵: far inside Int128.
@@ -100,24 +89,47 @@ package struct Charge: Hashable, Sendable {
         serviceTier: ServiceTier,
         terms: PriceTerms
     ) -> Pico {
-        Charge(
-            tokens: tokens,
-            webSearches: webSearches,
-            requests: requests,
-            serviceTier: serviceTier,
-            terms: terms,
-            hold: .chargeMax
-        ).charge
+        var ignored: Set<Anomaly> = []
+        let counts = clamped(tokens, &ignored)
+        var total = Pico.zero
+        forEachLine(
+            counts,
+            searches: clamped(webSearches, &ignored),
+            requests: clamped(requests, &ignored),
+            serviceTier,
+            terms.contextTier(promptTokens: counts.inputTotal),
+            terms
+        ) { total += $0.amount }
+        return min(total, .chargeMax)
     }
 
-    private static func feeLines(requests: Int64, searches: Int64, _ terms: PriceTerms) -> [Line] {
-        var lines: [Line] = []
+    /// Calls the body with what is charged, in the order of the classes, then the fees.
+    private static func forEachLine(
+        _ tokens: TokenUsage,
+        searches: Int64,
+        requests: Int64,
+        _ serviceTier: ServiceTier,
+        _ contextTier: ContextTier,
+        _ terms: PriceTerms,
+        _ body: (Line) -> Void
+    ) {
+        for tokenClass in TokenClass.allCases where tokens[tokenClass] > 0 {
+            let rate = terms.rate(tokenClass, serviceTier, contextTier)
+            body(
+                Line(
+                    item: .tokens(tokenClass),
+                    quantity: tokens[tokenClass],
+                    price: rate.price,
+                    basis: rate.basis
+                )
+            )
+        }
         if requests > 0, let price = terms.fees[.request] {
-            lines.append(Line(item: .fee(.request), quantity: requests, price: price, basis: .own))
+            body(Line(item: .fee(.request), quantity: requests, price: price, basis: .own))
         }
         if searches > 0 {
             let price = terms.fees[.webSearch]
-            lines.append(
+            body(
                 Line(
                     item: .fee(.webSearch),
                     quantity: searches,
@@ -126,7 +138,18 @@ package struct Charge: Hashable, Sendable {
                 )
             )
         }
-        return lines
+    }
+
+    private static func clamped(
+        _ reported: TokenUsage,
+        _ anomalies: inout Set<Anomaly>
+    ) -> TokenUsage {
+        var tokens = reported
+        for tokenClass in TokenClass.allCases {
+            tokens[tokenClass] = clamped(reported[tokenClass], &anomalies)
+        }
+        tokens.reasoning = clamped(reported.reasoning, &anomalies)
+        return tokens
     }
 
     private static func clamped(_ count: Int64, _ anomalies: inout Set<Anomaly>) -> Int64 {

@@ -82,7 +82,9 @@ package struct QuoteRequest: Hashable, Sendable {
 
     /// The classes that the prompt's tokens can be reported in.
     var inputClasses: [TokenClass] {
-        var classes: [TokenClass] = [.input, .cacheRead]
+        var classes: [TokenClass] = []
+        classes.reserveCapacity(6)
+        classes += [.input, .cacheRead]
         if cacheWrites != .none { classes.append(.cacheWriteShort) }
         if cacheWrites == .long { classes.append(.cacheWriteLong) }
         if hasImages { classes.append(.imageInput) }
