@@ -26,7 +26,7 @@ extension CallFacts {
             let field = self.outputCap == nil ? field ?? outputCapField : outputCapField
             let number = Array(String(outputCap).utf8)
             if let range = places.cap(field) {
-                edits.append(BodyEdit(range, number))
+                if !body[range].elementsEqual(number) { edits.append(BodyEdit(range, number)) }
             } else {
                 inserted += Array("\"\(field.rawValue)\":".utf8) + number + [UInt8(ascii: ",")]
             }
@@ -45,8 +45,10 @@ extension CallFacts {
             }
         }
         // A body has a model, so a field inserted at its start is followed by another.
-        edits.append(BodyEdit(places.bodyStart..<places.bodyStart, inserted))
-        return apply(edits, to: body)
+        if !inserted.isEmpty {
+            edits.append(BodyEdit(places.bodyStart..<places.bodyStart, inserted))
+        }
+        return edits.isEmpty ? body : apply(edits, to: body)
     }
 }
 
