@@ -117,7 +117,7 @@ package struct AccountWatch: Sendable {
             account: account,
             from: from,
             to: to,
-            key: nil,
+            filter: .all,
             basis: .projection
         )
         return try session.execute(query.sql(by: dimensions)).map { row in

@@ -44,7 +44,7 @@ struct UnusedKeyAlerts {
             account: account,
             from: since,
             to: now,
-            key: nil,
+            filter: .all,
             basis: .projection
         )
         return try session.execute(query.sql(by: [.key])).compactMap { row in
