@@ -77,15 +77,35 @@ let targets: [Target] = [
 
     // What programs read of all this.
     module("Shapes", "Billing", "Ledger", "Schema", "Digest"),
-    module("Console", "Shapes", "Billing", "Ledger", "Schema", "HTTPServer", "EventLoop", "Digest"),
+    module(
+        "Payments",
+        "Billing",
+        "Ledger",
+        "Schema",
+        "Postgres",
+        "Curl",
+        "EventLoop",
+        "Digest"
+    ),
+    module(
+        "Console",
+        "Payments",
+        "Shapes",
+        "Billing",
+        "Ledger",
+        "Schema",
+        "HTTPServer",
+        "EventLoop",
+        "Digest"
+    ),
     module("Webhooks", "Ledger", "Schema", "Postgres", "Curl", "EventLoop"),
 
     // Composition root and command line.
     .executableTarget(
         name: "farebox",
         dependencies: [
-            "Ingress", "Console", "Webhooks", "Shapes", "Billing", "Ledger", "Formats", "Tokenizer",
-            "Schema",
+            "Ingress", "Console", "Webhooks", "Payments", "Shapes", "Billing", "Ledger", "Formats",
+            "Tokenizer", "Schema",
             "HTTPServer", "Curl", "Journal", "Postgres", "EventLoop", "Digest",
         ],
         swiftSettings: settings
@@ -115,6 +135,14 @@ let targets: [Target] = [
         ],
         swiftSettings: settings
     ),
+    .testTarget(
+        name: "PaymentsTests",
+        dependencies: [
+            "Payments", "Billing", "Ledger", "Schema", "Postgres", "Curl", "EventLoop",
+            "HTTPServer", "Digest", "TestSupport",
+        ],
+        swiftSettings: settings
+    ),
     tests("Console", "Billing", "Ledger", "Schema", "HTTPServer"),
     .testTarget(
         name: "IngressTests",
@@ -126,7 +154,7 @@ let targets: [Target] = [
     ),
     .testTarget(
         name: "FareboxTests",
-        dependencies: ["farebox", "Ingress", "Billing", "Schema"],
+        dependencies: ["farebox", "Ingress", "Billing", "Payments", "Schema"],
         swiftSettings: settings
     ),
     .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -126,7 +126,7 @@ package struct Console: Sendable {
             return try await respond(to: request)
         } catch {
             let problem = Problem(any: error)
-            if problem.status == 500 { report("\(error)") }
+            if problem.status == 500 || problem.status == 502 { report("\(error)") }
             return problem.response
         }
     }

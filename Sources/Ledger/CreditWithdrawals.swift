@@ -136,38 +136,11 @@ extension Credits {
         at instant: Instant,
         _ session: Session
     ) throws {
-        // What expiry or void took is not in the balance any more.
-        let amount = grant.amount - grant.withdrawn
-        guard amount > .zero else {
+        let taken = try PaymentReversal(session: session, account: account, instant: instant)
+            .run(nil, of: grant, reason: chargeback.reason)
+        guard taken > .zero else {
             throw LedgerError(.refused, "the grant \(grant.id) was taken back already")
         }
-        let rest = try BurnDownStore(session).read(account.id, at: account.version)
-            .rest(of: grant.id)
-        let body = CreditChargedBack(
-            grant: grant.id,
-            amount: amount,
-            reason: chargeback.reason
-        )
-        let event = Event(
-            account: account.id,
-            id: .make(at: instant),
-            occurredAt: instant,
-            body: .creditChargedBack(body)
-        )
-        _ = try AppendTransaction(session).runOne(event)
-        _ = try session.execute(
-            """
-            UPDATE grants SET charged_back_at = \(instant), closed_at = \(instant), kept = 0,
-                withdrawn = withdrawn + \(rest)
-            WHERE account_id = \(account.id) AND grant_id = \(grant.id)
-            """
-        )
-        _ = try session.execute(
-            """
-            UPDATE account_heads SET reserved = reserved - \(grant.kept)
-            WHERE account_id = \(account.id)
-            """
-        )
     }
 
     private func requireSame(

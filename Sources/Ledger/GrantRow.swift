@@ -16,11 +16,15 @@ struct GrantRow: Sendable {
     /// When it came into the balance; nil while it is scheduled.
     let postedAt: Instant?
     let voidedAt: Instant?
+    /// When the last of it went back to whoever paid it.
     let chargedBackAt: Instant?
+    let closedAt: Instant?
     /// What of it is reserved for calls that run since before its end.
     let kept: Pico
     /// What was taken of it unburned.
     let withdrawn: Pico
+    /// What went back of it to whoever paid it after it was burned.
+    let reclaimed: Pico
 
     init(_ row: Row) throws(PostgresError) {
         id = try row.get("grant_id")
@@ -35,8 +39,10 @@ struct GrantRow: Sendable {
         postedAt = try row.get("posted_at")
         voidedAt = try row.get("voided_at")
         chargedBackAt = try row.get("charged_back_at")
+        closedAt = try row.get("closed_at")
         kept = try row.get("kept")
         withdrawn = try row.get("withdrawn")
+        reclaimed = try row.get("reclaimed")
     }
 
     /// The grants of an account that a condition holds for.

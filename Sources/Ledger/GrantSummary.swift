@@ -145,7 +145,8 @@ extension GrantSummary {
         if row.postedAt == nil { return row.voidedAt == nil ? .scheduled : .cancelled }
         if rest > .zero { return row.kept > .zero || row.voidedAt != nil ? .ending : .live }
         if row.chargedBackAt != nil { return .chargedBack }
-        if row.withdrawn == .zero { return .spent }
+        // A part of it may have been refunded before calls took the rest.
+        if row.withdrawn == .zero || row.closedAt == nil { return .spent }
         return row.voidedAt == nil ? .expired : .voided
     }
 }

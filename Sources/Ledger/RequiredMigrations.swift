@@ -41,5 +41,6 @@ package enum RequiredMigrations {
         "0037_kept_grants",
         "0038_webhook_rotation",
         "0039_verification_runs",
+        "0040_top_ups",
     ]
 }

@@ -20,7 +20,7 @@ struct Farebox {
                 + SealCommands.all
                 + LedgerStatusCommand.all + LedgerResumeCommand.all + LedgerRebuildCommand.all
                 + LedgerReplayCommand.all + AlertCommands.all + WebhookCommands.all
-                + WebhookMessageCommands.all
+                + WebhookMessageCommands.all + TopUpCommands.all
         )
         let words = Array(CommandLine.arguments.dropFirst())
         var signals: SignalSource?

@@ -26,7 +26,13 @@ import Testing
         "Ledger": ["Schema", "Postgres", "Digest"],
         "Billing": ["Schema", "Ledger", "Postgres", "Digest", "Documents"],
         "Shapes": ["Schema", "Ledger", "Billing", "Digest"],
-        "Console": ["Schema", "Ledger", "Billing", "Shapes", "HTTPServer", "EventLoop", "Digest"],
+        "Payments": [
+            "Schema", "Ledger", "Billing", "Postgres", "Curl", "EventLoop", "Digest",
+        ],
+        "Console": [
+            "Schema", "Ledger", "Billing", "Payments", "Shapes", "HTTPServer", "EventLoop",
+            "Digest",
+        ],
         "Webhooks": ["Schema", "Ledger", "Postgres", "Curl", "EventLoop"],
         "Ingress": [
             "Schema", "Formats", "Tokenizer", "Ledger", "Billing", "HTTPServer", "Curl",

@@ -57,6 +57,7 @@ def test_an_account_is_created_and_shown(ledger):
     ("usage", "a", "--key", "nonsense"),
     ("journal", "export"), ("journal", "export", "--month", "2026-10", "--form", "pdf"),
     ("export", "focus"), ("export", "focus", "--month", "October"),
+    ("topup", "list"), ("topup", "show"), ("topup", "show", "x"),
     ("invoice", "credit", "INV-2026-00001"), ("invoice", "paid", "INV-2026-00001"),
     ("invoice", "credit", "INV-2026-00001", "--reason", "r", "--amount", "much"),
 ])

@@ -18,9 +18,9 @@ from harness import Demo, Installation, wait_until  # noqa: E402
 CHROMIUM = shutil.which("chromium")
 SHOTS = os.environ.get("FAREBOX_SCREENSHOTS")
 PAGES = ["/", "/calls", "/accounts", "/accounts/team", "/accounts/team/usage",
-         "/accounts/team/invoices", "/accounts/team/calls", "/accounts/team/alerts", "/invoices", "/prices", "/prices/1",
-         "/prices/1/preview", "/models?model=demo-small", "/webhooks",
-         "/operations", "/audit"]
+         "/accounts/team/invoices", "/accounts/team/calls", "/accounts/team/alerts",
+         "/accounts/team/top-ups", "/invoices", "/prices", "/prices/1", "/prices/1/preview",
+         "/models?model=demo-small", "/webhooks", "/operations", "/audit"]
 
 
 @pytest.fixture(scope="module")

@@ -237,6 +237,17 @@ package struct TaxRule: Hashable, Sendable {
         reason = try row.get("reason")
     }
 
+    /// The tax that an account pays on a sum now; nothing when it has no rule.
+    package static func tax(
+        on amount: Pico,
+        of account: AccountSummary,
+        in database: Database
+    ) async throws(LedgerError) -> Pico {
+        guard let base = account.currency.rounded(amount) else { return .zero }
+        let rule = try await database.ledgerRead { session in try read(account.id, session) }
+        return rule?.tax(on: base).amount.pico(in: account.currency) ?? .zero
+    }
+
     /// The tax on a sum.
     func tax(on base: MinorUnits) -> DocumentTax {
         let amount = Currency.roundedHalfToEven(Int128(base.count) * Int128(rate), 100_000) ?? 0

@@ -13,13 +13,18 @@ struct PaidGrant: Hashable, Sendable {
 
     /// Grants that lack a receipt, as a condition on `grants`.
     ///
-    /// One that was voided or charged back before it had any gets none: its money went back.
+    /// One that was voided or charged back before it had any gets none: its money went back. What
+    /// a won dispute gave back was paid for before.
     static let isWithoutReceipt: SQL = """
         grants.kind = 'paid' AND posted_at IS NOT NULL
         AND voided_at IS NULL AND charged_back_at IS NULL
         AND NOT EXISTS (
             SELECT FROM documents
             WHERE documents.account_id = grants.account_id AND documents.grant_id = grants.grant_id)
+        AND NOT EXISTS (
+            SELECT FROM payment_disputes AS disputes
+            WHERE disputes.account_id = grants.account_id
+                AND disputes.return_grant_id = grants.grant_id)
         """
 
     /// Accounts that receipts can be issued to and are missing for, as a condition on `accounts`.

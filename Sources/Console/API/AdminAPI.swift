@@ -7,8 +7,9 @@ struct AdminAPI: Sendable {
     /// Every operation there is.
     static let routes: [Route] =
         AccountOperations.routes + KeyOperations.routes + CreditOperations.routes
-        + InvoiceOperations.routes + ExportOperations.routes + ReportOperations.routes
-        + TokenOperations.routes + WebhookOperations.routes + AlertOperations.routes
+        + TopUpOperations.routes + InvoiceOperations.routes + ExportOperations.routes
+        + ReportOperations.routes + TokenOperations.routes
+        + WebhookOperations.routes + AlertOperations.routes
         + PriceOperations.routes + PlanOperations.routes
         + InstanceOperations.routes + RunningCallOperations.routes
 

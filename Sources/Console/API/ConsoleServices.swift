@@ -1,5 +1,6 @@
 import Billing
 import Ledger
+import Payments
 import Schema
 
 /// What the console reads and acts through, all upon connections of its own.
@@ -8,6 +9,9 @@ package struct ConsoleServices: Sendable {
     let projects: Projects
     let keys: APIKeys
     let credits: Credits
+    let topUps: TopUps
+    /// Where credit is bought; nil when no provider is configured.
+    let topUpDesk: TopUpDesk?
     let prices: PriceBook
     let plans: PlanBook
     let invoices: Invoices
@@ -37,6 +41,8 @@ package struct ConsoleServices: Sendable {
         projects: Projects,
         keys: APIKeys,
         credits: Credits,
+        topUps: TopUps,
+        topUpDesk: TopUpDesk?,
         prices: PriceBook,
         plans: PlanBook,
         invoices: Invoices,
@@ -62,6 +68,8 @@ package struct ConsoleServices: Sendable {
         self.projects = projects
         self.keys = keys
         self.credits = credits
+        self.topUps = topUps
+        self.topUpDesk = topUpDesk
         self.prices = prices
         self.plans = plans
         self.invoices = invoices

@@ -1,6 +1,7 @@
 import Billing
 import HTTPServer
 import Ledger
+import Payments
 import Schema
 
 /// A refusal as RFC 9457 writes it.
@@ -43,6 +44,7 @@ struct Problem: Error, Sendable {
             case 413: "Too large"
             case 415: "Not JSON"
             case 422: "Refused by a rule"
+            case 502: "The payment provider failed"
             case 503: "Try again later"
             default: "Failed"
             }
@@ -102,6 +104,15 @@ struct Problem: Error, Sendable {
         }
     }
 
+    /// What the provider said is for the log.
+    init(_ error: PaymentError) {
+        self.init(
+            502,
+            "the payment provider \(error.code == .refused ? "refuses this" : "cannot be reached")"
+                + " now; nothing is to be paid"
+        )
+    }
+
     /// What any failure of a handler is to the caller.
     init(any error: any Error) {
         switch error {
@@ -109,6 +120,7 @@ struct Problem: Error, Sendable {
         case let error as LedgerError: self.init(error)
         case let error as PriceBookError: self.init(error)
         case let error as PriceFileError: self.init(error)
+        case let error as PaymentError: self.init(error)
         default: self.init(500, "something went wrong: see the log")
         }
     }

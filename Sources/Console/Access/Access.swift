@@ -8,6 +8,8 @@ enum Access: Hashable, CaseIterable, Sendable {
     case takeUsage
     /// Taking the general ledger away, which is the operator's own.
     case keepBooks
+    /// Paying for credit: also for the account whose credit it becomes.
+    case buy
     /// Granting, voiding and correcting credit.
     case moveMoney
     /// Making and changing anything else.
@@ -32,7 +34,8 @@ enum Access: Hashable, CaseIterable, Sendable {
             if let account, account != caller.account {
                 .unseen
             } else {
-                (self == .look || self == .takeUsage) && account != nil ? .allowed : .forbidden
+                (self == .look || self == .takeUsage || self == .buy) && account != nil
+                    ? .allowed : .forbidden
             }
         }
     }

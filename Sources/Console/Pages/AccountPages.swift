@@ -25,7 +25,7 @@ enum AccountPages {
             <p><a href="/accounts/\(account.slug)/usage">Usage</a> ·
             <a href="/accounts/\(account.slug)/invoices">Invoices</a> ·
             <a href="/accounts/\(account.slug)/calls">Live calls</a> ·
-            <a href="/accounts/\(account.slug)/alerts">Alerts</a></p>
+            <a href="/accounts/\(account.slug)/alerts">Alerts</a>\(topUps(call))</p>
             \(CallPages.form(account.slug))
             <h2>Keys</h2>\(table(keys, call).html)\(call.may(.operate) ? keyForm(call) : nil)
             <h2>Credit</h2>\(table(credit, call).html)
@@ -33,6 +33,11 @@ enum AccountPages {
             \(settings)
             """
         )
+    }
+
+    private static func topUps(_ call: PageCall) -> HTML? {
+        guard call.services.topUpDesk != nil else { return nil }
+        return " · <a href=\"/accounts/\(call.account)/top-ups\">Buy credit</a>"
     }
 
     private static func facts(_ account: AccountSummary, _ spend: SpendOverview?) -> HTML {

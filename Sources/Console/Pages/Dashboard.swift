@@ -6,8 +6,8 @@ import Schema
 /// The dashboard: who is signed in, which page it is, and what every answer must carry.
 struct Dashboard: Sendable {
     static let routes: [PageRoute] =
-        OverviewPages.routes + AccountPages.routes + UsagePages.routes + InvoicePages.routes
-        + ExportPages.routes + CallPages.routes
+        OverviewPages.routes + AccountPages.routes + TopUpPages.routes + UsagePages.routes
+        + InvoicePages.routes + ExportPages.routes + CallPages.routes
         + WebhookPages.routes + WebhookMessagePages.routes + AlertPages.routes
         + PricePages.routes + PriceImportPages.routes + PlanPages.routes
         + AccountSettingPages.routes
@@ -30,6 +30,7 @@ struct Dashboard: Sendable {
 
     func respond(to request: ConsoleRequest) async -> ConsoleResponse {
         if let asset = asset(request) { return asset }
+        if let page = TopUpPages.returned(request) { return page }
         do {
             let isSecure = request.fields["x-forwarded-proto"] == "https"
             if request.path == ["sign-in"] { return try await signIn(request, isSecure) }
@@ -180,6 +181,12 @@ struct Dashboard: Sendable {
             var response = html(status: 200, frame(visitor, place).page(title, content))
             if let refreshSeconds { response.fields.append("refresh", "\(refreshSeconds)") }
             return response
+        case .leading(let title, let origin, let content):
+            return html(
+                status: 200,
+                frame(visitor, place).page(title, content),
+                fields: SafeFields.leading(to: origin)
+            )
         case .redirect(let path): return redirect(to: path)
         case .stream(let file): return file.response
         case .file(let name, let type, let bytes):
@@ -196,7 +203,7 @@ struct Dashboard: Sendable {
 
     private func refusal(_ error: any Error, _ visitor: Visitor?) -> ConsoleResponse {
         let problem = Problem(any: error)
-        if problem.status == 500 { report("\(error)") }
+        if problem.status == 500 || problem.status == 502 { report("\(error)") }
         let content: HTML = """
             <p class="notice bad" role="alert">\(problem.detail)</p><p><a href="/">Overview</a></p>
             """
@@ -215,13 +222,12 @@ struct Dashboard: Sendable {
         )
     }
 
-    private func html(status: Int, _ text: String) -> ConsoleResponse {
-        ConsoleResponse(
-            status: status,
-            type: "text/html; charset=utf-8",
-            text,
-            fields: SafeFields.all
-        )
+    private func html(
+        status: Int,
+        _ text: String,
+        fields: [(name: String, value: String)] = SafeFields.all
+    ) -> ConsoleResponse {
+        ConsoleResponse(status: status, type: "text/html; charset=utf-8", text, fields: fields)
     }
 
     private func redirect(to path: String) -> ConsoleResponse {
@@ -260,14 +266,27 @@ struct Dashboard: Sendable {
 /// What every page says to the browser.
 enum SafeFields {
     /// Only what this server sends is run, shown or sent to, and nothing of it inline.
-    static let policy =
+    static let policy = policyText(forms: "'self'")
+
+    private static func policyText(forms targets: String) -> String {
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            + "form-action \(targets); base-uri 'none'; frame-ancestors 'none'"
+    }
+
+    static let all = fields(forms: "'self'")
+
+    /// Those of a page whose form is answered by the way to another origin, which browsers hold to
+    /// the policy as well.
+    static func leading(to origin: String) -> [(name: String, value: String)] {
+        fields(forms: "'self' \(origin)")
+    }
 
     /// Without a referrer at all, browsers would say of our own forms that they come from nowhere.
-    static let all: [(name: String, value: String)] = [
-        ("content-security-policy", policy), ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"), ("referrer-policy", "same-origin"),
-        ("cache-control", "no-store"),
-    ]
+    private static func fields(forms targets: String) -> [(name: String, value: String)] {
+        [
+            ("content-security-policy", policyText(forms: targets)),
+            ("x-content-type-options", "nosniff"), ("x-frame-options", "DENY"),
+            ("referrer-policy", "same-origin"), ("cache-control", "no-store"),
+        ]
+    }
 }

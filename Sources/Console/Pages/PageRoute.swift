@@ -81,6 +81,8 @@ struct PageCall: Sendable {
 enum PageAnswer: Sendable {
     /// - Parameter refreshSeconds: after which it is loaded again; nil for never.
     case page(title: String, HTML, refreshSeconds: Int? = nil)
+    /// With a form whose answer leads to another origin.
+    case leading(title: String, to: String, HTML)
     /// To be looked at next, by GET.
     case redirect(String)
     /// To be kept, under a name.

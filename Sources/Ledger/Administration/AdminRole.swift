@@ -8,7 +8,7 @@ package enum AdminRole: String, CaseIterable, Sendable {
     case finance
     /// Looking at everything.
     case viewer
-    /// Looking at one account.
+    /// Looking at one account, and buying credit for it.
     case account
 }
 

@@ -1,5 +1,6 @@
 import Billing
 import Ingress
+import Payments
 import Schema
 
 /// `farebox check-config`: what `serve` would say of a configuration file.
@@ -25,6 +26,12 @@ enum CheckConfigurationCommand {
         return text
     }
 
+    private static func payments(_ settings: PaymentSettings?) -> String {
+        guard let settings else { return "" }
+        let codes = settings.amounts.keys.map(\.code).sorted().joined(separator: ", ")
+        return " Credit in \(codes) is sold with \(settings.provider.rawValue)."
+    }
+
     private static func run(_ invocation: Invocation) async throws -> CommandResult {
         guard let path = invocation["--config"] ?? Settings.current.configurationPath else {
             throw UsageError("set FAREBOX_CONFIG or give --config FILE")
@@ -38,7 +45,7 @@ enum CheckConfigurationCommand {
             let (upstreams, models) = (gateway.upstreams.count, gateway.models.models.count)
             return CommandResult(
                 text: "\(path) is fine: \(upstreams) upstreams, \(models) models."
-                    + billing(file.billing),
+                    + billing(file.billing) + payments(file.payments),
                 json: .object([("ok", .flag(true)), ("faults", .array([]))])
             )
         } catch {

@@ -2,6 +2,7 @@ import Billing
 import Foundation
 import Ingress
 import Ledger
+import Payments
 import Schema
 
 /// The configuration file: JSON with comments, validated as a whole.
@@ -16,6 +17,8 @@ struct ConfigurationFile {
     var standby = EscrowSettings.Standby.asynchronous
     /// What billing does by the clock.
     var billing = BillingSchedule.Settings()
+    /// How credit can be bought; nil for not at all.
+    var payments: PaymentSettings?
     var gateway: GatewayConfiguration
 
     /// Everything that is wrong with a file, each with its path.
@@ -58,7 +61,7 @@ struct ConfigurationFile {
             at: "",
             known: [
                 "listen", "adminListen", "upstreams", "models", "prices", "policy", "limits",
-                "ledger", "billing", "trustedProxies",
+                "ledger", "billing", "payments", "trustedProxies",
             ]
         )
         listen = reader.text(root["listen"], at: "listen")
@@ -82,6 +85,7 @@ struct ConfigurationFile {
         )
         if let sealMilliseconds { sealInterval = .milliseconds(sealMilliseconds) }
         billing = Self.billing(root["billing"], reader)
+        payments = PaymentsSection(reader, environment).read(root["payments"])
         let upstreams = UpstreamSection(reader, environment).read(root["upstreams"])
         gateway = GatewayConfiguration(
             upstreams: upstreams,

@@ -1,6 +1,7 @@
 import Formats
 import Foundation
 import Ingress
+import Schema
 
 /// The `upstreams` of a configuration file.
 struct UpstreamSection {
@@ -113,28 +114,7 @@ struct UpstreamSection {
     private func apiKeys(_ tree: JSONTree?, at path: String) -> [Secret] {
         let keys = reader.list(tree, at: path)
         if tree != nil, keys.isEmpty { reader.fault(path, "must have a key, or be left out") }
-        return keys.enumerated().compactMap { secret($1, at: "\(path)[\($0)]") }
-    }
-
-    /// A secret is named, never written: `{"env": "NAME"}` or `{"file": "PATH"}`.
-    private func secret(_ tree: JSONTree, at path: String) -> Secret? {
-        let fields = reader.object(tree, at: path, known: ["env", "file"])
-        guard fields.count == 1 else {
-            reader.fault(path, "must be {\"env\": \"NAME\"} or {\"file\": \"PATH\"}")
-            return nil
-        }
-        if let name = reader.text(fields["env"], at: "\(path).env") {
-            guard let value = environment[name], !value.isEmpty else {
-                reader.fault("\(path).env", "the environment has no \(name)")
-                return nil
-            }
-            return Secret(value)
-        }
-        guard let file = reader.text(fields["file"], at: "\(path).file") else { return nil }
-        guard let text = try? String(contentsOf: URL(filePath: file), encoding: .utf8) else {
-            reader.fault("\(path).file", "\(file) cannot be read")
-            return nil
-        }
-        return Secret(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        let secrets = SecretReader(reader, environment)
+        return keys.enumerated().compactMap { secrets.read($1, at: "\(path)[\($0)]") }
     }
 }

@@ -22,6 +22,7 @@ struct AdminFace: Sendable {
     let billing: BillingRunner
     let board: UpstreamBoard
     let webhooks: WebhooksRunner
+    let payments: PaymentsRunner
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         switch (request.method, request.path) {
@@ -36,7 +37,7 @@ struct AdminFace: Sendable {
             }
             let text =
                 metrics.text(gauges: gauges) + board.metrics + projections.metrics
-                + billing.metrics + webhooks.metrics
+                + billing.metrics + webhooks.metrics + payments.metrics
             answer(exchange, 200, "text/plain; version=0.0.4", text)
         default: await console.handle(request, exchange)
         }

@@ -5,6 +5,7 @@ import Foundation
 import HTTPServer
 import Ingress
 import Ledger
+import Payments
 import Postgres
 
 /// The console on a loop and connections of its own, so that it never slows a call.
@@ -20,8 +21,10 @@ final class ConsoleRunner: Service {
     let console: Console
     private let database: Database
 
-    /// - Parameter here: the instance that serves it.
-    init(_ options: ServeOptions, here: InstanceView) throws {
+    /// - Parameters:
+    ///   - here: the instance that serves it.
+    ///   - topUpDesk: where credit is bought; nil when it is not for sale.
+    init(_ options: ServeOptions, here: InstanceView, topUpDesk: TopUpDesk?) throws {
         let url = try DatabaseURL(options.databaseURL)
             .limitingStatements(toSeconds: Self.statementSecondsMax)
         var configuration = DatabaseConfiguration(url: url)
@@ -32,7 +35,7 @@ final class ConsoleRunner: Service {
         loop = EventLoop(name: "farebox-console")
         let log = options.log
         console = Console(
-            services: Self.services(database, here),
+            services: Self.services(database, here, topUpDesk),
             credentials: Credentials(
                 tokens: AdminTokens(database),
                 environmentToken: options.adminToken,
@@ -49,13 +52,16 @@ final class ConsoleRunner: Service {
 
     private static func services(
         _ database: Database,
-        _ here: InstanceView
+        _ here: InstanceView,
+        _ topUpDesk: TopUpDesk?
     ) -> ConsoleServices {
         ConsoleServices(
             accounts: Accounts(database),
             projects: Projects(database),
             keys: APIKeys(database),
             credits: Credits(database),
+            topUps: TopUps(database),
+            topUpDesk: topUpDesk,
             prices: PriceBook(database),
             plans: PlanBook(database),
             invoices: Invoices(database),

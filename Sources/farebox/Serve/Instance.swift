@@ -126,7 +126,6 @@ struct Instance: Sendable {
                 journal: journal
             )
         }
-        servers = Self.servers(options, listen, loops, gateways)
         reloading = Reload(
             initial: options,
             services: gatewayServices,
@@ -144,9 +143,16 @@ struct Instance: Sendable {
             log: log,
             now: now
         )
+        let payments = try await PaymentsRunner(
+            options.configuration.payments,
+            databaseConfiguration,
+            log: log,
+            now: now
+        )
         let consoleRunner = try ConsoleRunner(
             options,
-            here: InstanceView(journal, gateways, board, metrics)
+            here: InstanceView(journal, gateways, board, metrics),
+            topUpDesk: payments.desk
         )
         let webhooks = WebhooksRunner(databaseConfiguration, log: log, now: now)
         let adminFace = AdminFace(
@@ -162,8 +168,10 @@ struct Instance: Sendable {
             projections: projections,
             billing: billing,
             board: board,
-            webhooks: webhooks
+            webhooks: webhooks,
+            payments: payments
         )
+        servers = Self.servers(options, listen, loops, gateways, payments)
         admin = HTTPServer(
             loop: consoleRunner.loop,
             address: options.adminListen,
@@ -175,6 +183,7 @@ struct Instance: Sendable {
         services = ServiceGroup(
             [
                 loops,
+                payments,
                 consoleRunner,
                 webhooks,
                 UpstreamAlertsRunner(
@@ -301,7 +310,8 @@ struct Instance: Sendable {
         _ options: ServeOptions,
         _ listen: PortReservation,
         _ loops: LoopsRunner,
-        _ gateways: [Gateway]
+        _ gateways: [Gateway],
+        _ payments: PaymentsRunner
     ) -> [HTTPServer] {
         var limits = HTTPLimits()
         limits.connectionsMax = options.configuration.gateway.limits.connectionsMax
@@ -312,7 +322,12 @@ struct Instance: Sendable {
                 address: listen.address,
                 reusePort: true,
                 limits: limits,
-                handler: { request, exchange in await gateway.handle(request, exchange) }
+                handler: { request, exchange in
+                    if payments.takes(request) {
+                        return await payments.handle(request, exchange)
+                    }
+                    await gateway.handle(request, exchange)
+                }
             )
         }
     }

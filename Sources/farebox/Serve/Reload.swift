@@ -1,5 +1,6 @@
 import Billing
 import Ingress
+import Payments
 
 /// Puts another configuration in force while calls run.
 ///
@@ -53,6 +54,7 @@ extension ConfigurationFile {
             ("ledger.sealMilliseconds", "\(sealInterval)"), ("ledger.standby", "\(standby)"),
             ("billing.closeAfterHours", billing.closeAfterHours.map { "\($0)" } ?? ""),
             ("billing.receipts", "\(billing.issuesReceipts)"),
+            ("payments", payments.map { "\($0.hashValue)" } ?? ""),
             ("limits.bodyBytesMax", "\(limits.bodyBytesMax)"),
             ("limits.callDeadlineSeconds", "\(limits.callDeadline)"),
             ("limits.connectionsMax", "\(limits.connectionsMax)"),
