@@ -10,6 +10,8 @@ struct StreamWatch {
     /// What usage took in each day of a cap.
     var spent: [CapDay: Pico] = [:]
     var parkedCount = 0
+    /// From when on usage is still charged, by the last month that was closed.
+    var chargedFrom: Instant?
 }
 
 extension World {
@@ -70,6 +72,9 @@ extension World {
 
     /// One event of a call: nobody's invention, and no more than was held.
     private func check(_ recorded: RecordedEvent, of index: Int) {
+        if case .periodClosed(let closed) = recorded.event.body {
+            streams[index].chargedFrom = closed.chargedFrom
+        }
         guard case .usage(let usage) = recorded.event.body else {
             if !commands.contains(recorded.event.id) { fail("I4: an event of nobody") }
             return
@@ -82,7 +87,10 @@ extension World {
         if recorded.amount + usage.charge != unpaid {
             fail("call \(id): \(usage.charge) charged, \(recorded.amount) taken, \(unpaid) not")
         }
-        if unpaid > .zero, !plan.mayExceed {
+        if recorded.event.isTooLate(streams[index].chargedFrom) {
+            statistics.late += 1
+            if recorded.amount != .zero { fail("I7: call \(id) is charged to a closed month") }
+        } else if unpaid > .zero, !plan.mayExceed {
             fail("I3: call \(id): nothing has room for \(unpaid) of its charge")
         }
         if usage.outcome == .interrupted {

@@ -32,4 +32,5 @@ enum Mutation: String, CaseIterable {
     case settlesBesideCaps = "settles-beside-caps"
     case withdrawsWhatIsHeld = "withdraws-what-is-held"
     case leasesWhatIsKept = "leases-what-is-kept"
+    case chargesTheLate = "charges-the-late"
 }

@@ -90,7 +90,8 @@ extension Campaign.Report {
         return """
             \(seeds) seeds in \(Int(seconds.rounded())) s (\(rate)/s), \(statistics.steps) steps
             \(statistics.starts) starts, \(statistics.admitted) calls admitted, \
-            \(statistics.delivered) answered, \(statistics.interrupted) interrupted
+            \(statistics.delivered) answered, \(statistics.interrupted) interrupted, \
+            \(statistics.late) too late to be charged
             refused: \(refusals)
             \(statistics.quietChecks) looks at credit that must be free
             """

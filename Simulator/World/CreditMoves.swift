@@ -20,6 +20,7 @@ extension World {
         case .void(let index): void(index)
         case .settleDue: break
         case .limitSpending(let index): limitSpending(index)
+        case .closeMonth(let index): closeMonth(index)
         case .suspend(let index, let begins):
             note("account \(index): \(begins ? "suspended" : "active again")")
             database.setSuspended(begins, accounts[index])
@@ -126,6 +127,22 @@ extension World {
             fail("a command is refused: \(error)")
             return nil
         }
+    }
+
+    // MARK: Months
+
+    /// Closes a month that ends now: calls of long before are no longer charged behind it.
+    ///
+    /// A little more than a call takes to be shipped, or nothing, which many calls are late for.
+    private func closeMonth(_ index: Int) {
+        let window: Moment = dice.chance(50) ? 0 : dice.delay(upTo: .seconds(2))
+        let end = serverClock
+        let closed = PeriodClosed(
+            month: .first,
+            endsAt: end,
+            chargedFrom: Instant(microseconds: end.microseconds - window)
+        )
+        append(.periodClosed(closed), to: index)
     }
 
     // MARK: Caps

@@ -36,6 +36,8 @@ struct Plan {
     /// Grants that end while the simulation runs.
     var endingGrants: Int
     var voids: Int
+    /// Months that are closed behind which usage comes that is not charged any more.
+    var closes: Int
 
     init(_ dice: inout Dice) {
         hostCount = dice.number(1...4)
@@ -70,6 +72,7 @@ struct Plan {
         suspensions = some(10, 1)
         endingGrants = some(40, 4)
         voids = endingGrants > 0 ? some(40, 3) : 0
+        closes = some(30, 3)
         guard dice.chance(50) else { return }
         for scope in [CapScope.key(Caller.keys[0]), .key(Caller.keys[1]), .project(Caller.project)]
         where dice.chance(60) {

@@ -82,6 +82,9 @@ extension World {
         for _ in 0..<plan.voids {
             agenda.add(.credit(.void(accountIndex: account())), at: after(plan.activeTime))
         }
+        for _ in 0..<plan.closes {
+            agenda.add(.credit(.closeMonth(accountIndex: account())), at: after(plan.activeTime))
+        }
         for _ in 0..<plan.capMoves {
             agenda.add(.credit(.limitSpending(accountIndex: account())), at: after(plan.activeTime))
         }

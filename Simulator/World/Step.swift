@@ -127,4 +127,5 @@ enum CreditMove {
     /// What any instance does of what grants are due.
     case settleDue
     case limitSpending(accountIndex: Int)
+    case closeMonth(accountIndex: Int)
 }

@@ -94,10 +94,15 @@ extension World {
         let before = accounts.map { database.accounts[$0]?.head }
         let caps = accounts.map { database.accounts[$0]?.caps ?? ModelCaps() }
         let batch = shipment.events.map { HashedEvent($0) }
+        let ends = accounts.map { database.accounts[$0]?.chargedFrom }
+        if mutation == .chargesTheLate {
+            for account in accounts { database.tamperChargedFrom(account, nil) }
+        }
         let result = attempt { database throws(LedgerError) in
             try database.append(batch, knowing: mutation == .appendsTwice ? [:] : nil)
         }
         for (index, account) in accounts.enumerated() {
+            if mutation == .chargesTheLate { database.tamperChargedFrom(account, ends[index]) }
             guard let old = before[index], let new = database.accounts[account]?.head,
                 new.version > old.version
             else { continue }

@@ -145,6 +145,8 @@ struct Statistics: Sendable {
     var admitted = 0
     var delivered = 0
     var interrupted = 0
+    /// Calls that came too late to be charged.
+    var late = 0
     var refusals: [String: Int] = [:]
     var quietChecks = 0
     var starts = 0
@@ -154,6 +156,7 @@ struct Statistics: Sendable {
         admitted += other.admitted
         delivered += other.delivered
         interrupted += other.interrupted
+        late += other.late
         refusals.merge(other.refusals) { $0 + $1 }
         quietChecks += other.quietChecks
         starts += other.starts

@@ -20,6 +20,8 @@ package final class GatewayMetrics: Sendable {
         var excess = Pico.zero
         var shipped: Int64 = 0
         var parked: Int64 = 0
+        var late: Int64 = 0
+        var lateCharge = Pico.zero
         var streams: Int64 = 0
         var replays: Int64 = 0
     }
@@ -62,10 +64,13 @@ package final class GatewayMetrics: Sendable {
         }
     }
 
-    func shipped(_ count: Int, parked: Int) {
+    /// - Parameter late: what the calls would have cost that came too late to be charged.
+    func shipped(_ count: Int, parked: Int, late: [Pico]) {
         counts.withLock { counts in
             counts.shipped += Int64(count)
             counts.parked += Int64(parked)
+            counts.late += Int64(late.count)
+            counts.lateCharge += late.reduce(.zero, +)
         }
     }
 
@@ -172,6 +177,18 @@ extension GatewayMetrics.Counts {
         )
         text.single("events_shipped_total", "counter", help: "Events in the ledger.", shipped)
         text.single("events_parked_total", "counter", help: "Events set aside.", parked)
+        text.single(
+            "events_late_total",
+            "counter",
+            help: "Calls that came too long after their month was closed, and are not charged.",
+            late
+        )
+        text.single(
+            "late_pico_total",
+            "counter",
+            help: "What those would have cost, in pico-units.",
+            lateCharge.units
+        )
     }
 }
 

@@ -54,6 +54,8 @@ package struct JournalReplay: Sendable {
         package var closedLeases = 0
         /// What was charged for the appended calls.
         package var charged = Pico.zero
+        /// Of those, calls that are not charged, for their month was closed too long ago.
+        package var late = 0
         /// What of their price was covered when they were made, and is not any more.
         package var uncovered = Pico.zero
         package var refused: [AccountID: Refused] = [:]
@@ -128,6 +130,9 @@ package struct JournalReplay: Sendable {
                 guard case .usage(let usage) = event.body else { continue }
                 report.charged -= amount
                 report.uncovered += excess - usage.excess
+            case .late:
+                report.appended += 1
+                report.late += 1
             case .duplicate: continue
             case .parked: report.parked += 1
             }
@@ -139,23 +144,26 @@ package struct JournalReplay: Sendable {
     private func refusals(
         _ leases: [LostEvents.OpenLease]
     ) async throws -> [AccountID: Refused] {
+        var covers: [AccountID: LostEvents.Cover] = [:]
         var needs: [AccountID: (count: Int, due: Pico)] = [:]
         var next: Int64? = 0
         while let start = next {
             let page = try await journal.shipped(since: .min, after: start, limit: Self.pageMax)
             next = page.next
-            for event in try await lost.missing(of: decode(page.entries)) {
+            let missing = try await lost.missing(of: decode(page.entries))
+            let unknown = Set(missing.map(\.account)).subtracting(covers.keys)
+            covers.merge(try await lost.cover(of: Array(unknown))) { known, _ in known }
+            for event in missing {
                 var need = needs[event.account] ?? (0, .zero)
                 need.count += 1
-                if case .usage(let usage) = event.body { need.due += min(usage.charge, usage.hold) }
+                need.due += due(of: event, covers[event.account])
                 needs[event.account] = need
             }
         }
-        var free = try await lost.free(of: Array(needs.keys))
-        for lease in leases { free[lease.account]? += lease.left }
+        for lease in leases { covers[lease.account]?.free += lease.left }
         var refused: [AccountID: Refused] = [:]
         for (account, need) in needs {
-            if let free = free[account] {
+            if let free = covers[account]?.free {
                 guard need.due > free else { continue }
                 let reason = Reason.notCovered(needed: need.due, free: free)
                 refused[account] = Refused(count: need.count, reason: reason)
@@ -164,6 +172,14 @@ package struct JournalReplay: Sendable {
             }
         }
         return refused
+    }
+
+    /// What an event will take of its account.
+    private func due(of event: Event, _ cover: LostEvents.Cover?) -> Pico {
+        guard case .usage(let usage) = event.body, !event.isTooLate(cover?.chargedFrom) else {
+            return .zero
+        }
+        return min(usage.charge, usage.hold)
     }
 
     private func decode(_ entries: [JournalEntry]) -> [Event] {

@@ -31,6 +31,14 @@ package struct Shipment: Sendable {
         }
     }
 
+    /// The usage that came too long after its month was closed, and is not charged.
+    package func late(_ outcomes: [AppendOutcome]) -> [(event: Event, charge: Pico)] {
+        zip(events, outcomes).compactMap { event, outcome in
+            guard case .late = outcome, case .usage(let usage) = event.body else { return nil }
+            return (event, usage.charge)
+        }
+    }
+
     /// The events that were set aside, and why.
     package func parked(_ outcomes: [AppendOutcome]) -> [(event: Event, reason: ParkReason)] {
         zip(events, outcomes).compactMap { event, outcome in

@@ -122,10 +122,20 @@ package struct Shipper: Sendable {
                 ]
             )
         }
+        let late = shipment.late(outcomes)
+        for (event, charge) in late {
+            log.error(
+                "a call came too long after its month was closed, and is not charged",
+                [
+                    "account": .text("\(event.account)"), "event": .text("\(event.id)"),
+                    "occurred": .text("\(event.occurredAt)"), "charge": .text("\(charge)"),
+                ]
+            )
+        }
         for arrival in shipment.arrivals {
             escrow.shipped(arrival.account, lease: arrival.lease, amount: arrival.charge)
         }
-        metrics.shipped(shipment.events.count, parked: parked.count)
+        metrics.shipped(shipment.events.count, parked: parked.count, late: late.map(\.charge))
         return shipment.events.count
     }
 }

@@ -1,30 +1,6 @@
 import Digest
 import Schema
 
-/// What became of an event that was to be appended.
-package enum AppendOutcome: Hashable, Sendable {
-    /// It is in the stream: its version, its effect on the balance, and the operator's loss.
-    case appended(version: Int64, amount: Pico, excess: Pico)
-    /// It was in the stream already, with the same content; nothing changed.
-    case duplicate
-    /// It is set aside, whole and durable, for a person to look at; its account goes on.
-    case parked(ParkReason)
-}
-
-/// Why an event is set aside.
-package enum ParkReason: String, CaseIterable, Sendable {
-    /// Its id is in the stream with other content.
-    case contentChanged = "content_changed"
-    /// It claims to have happened more than a day from now.
-    case aheadOfClock = "ahead_of_clock"
-    /// Its account does not exist.
-    case unknownAccount = "unknown_account"
-    /// A field is out of its bounds.
-    case malformed
-    /// The database refuses it.
-    case refusedByDatabase = "refused_by_database"
-}
-
 /// Decides what a batch of events does to its accounts: versions, amounts, escrow.
 ///
 /// A parked event stops nothing but itself. Its stream goes on, because the events of an account
@@ -38,6 +14,8 @@ package struct AppendDecision {
 
     package private(set) var heads: [AccountID: HeadSummary]
     package private(set) var leases: [LeaseKey: LeaseFigures]
+    /// Before which usage is not charged any more, of the accounts whose last close says so.
+    package private(set) var chargedFrom: [AccountID: Instant]
     /// The content of the ids that are in the streams, those of this batch included.
     private var present: [EventKey: SHA256Digest]
     /// What is set aside already: it is answered again, but neither kept nor reserved twice.
@@ -52,10 +30,13 @@ package struct AppendDecision {
     package private(set) var changedLeases: Set<LeaseKey> = []
     /// Those of them that an event has ended.
     package private(set) var closedLeases: Set<LeaseKey> = []
+    /// The accounts of which a month was closed.
+    package private(set) var closedAccounts: Set<AccountID> = []
 
     package init(
         heads: [AccountID: HeadSummary],
         leases: [LeaseKey: LeaseFigures],
+        chargedFrom: [AccountID: Instant] = [:],
         present: [EventKey: SHA256Digest],
         alreadyParked: Set<SHA256Digest> = [],
         repeated: Set<RequestID> = [],
@@ -63,6 +44,7 @@ package struct AppendDecision {
     ) {
         self.heads = heads
         self.leases = leases
+        self.chargedFrom = chargedFrom
         self.present = present
         self.alreadyParked = alreadyParked
         self.repeated = repeated
@@ -89,23 +71,24 @@ package struct AppendDecision {
             return park(hashed, .aheadOfClock, "it lies more than a day ahead of the clock")
         }
 
-        let effect = apply(event.body, of: event.account, to: &head)
+        let effect = apply(event, to: &head)
         head.version += 1
         heads[event.account] = head
         changedHeads.insert(event.account)
         present[key] = hashed.contentHash
         placed.append(PlacedEvent(version: head.version, effect: effect, hashed: hashed))
-        return .appended(version: head.version, amount: effect.amount, excess: effect.excess)
+        return effect.isTooLate
+            ? .late(version: head.version, excess: effect.excess)
+            : .appended(version: head.version, amount: effect.amount, excess: effect.excess)
     }
 
-    private mutating func apply(
-        _ body: EventBody,
-        of account: AccountID,
-        to head: inout HeadSummary
-    ) -> EventEffect {
-        switch body {
+    private mutating func apply(_ event: Event, to head: inout HeadSummary) -> EventEffect {
+        let account = event.account
+        switch event.body {
         case .usage(let usage):
-            return settle(usage, of: account, head: &head)
+            return event.isTooLate(chargedFrom[account])
+                ? remit(usage, of: account, head: &head)
+                : settle(usage, of: account, head: &head)
         case .creditGranted(let grant):
             return move(grant.amount, &head)
         case .creditExpired(let withdrawal), .creditVoided(let withdrawal):
@@ -128,7 +111,9 @@ package struct AppendDecision {
         case .leaseLost(let lost):
             close(lost, of: account, head: &head)
             return EventEffect(amount: .zero)
-        case .periodClosed:
+        case .periodClosed(let closed):
+            chargedFrom[account] = closed.chargedFrom
+            closedAccounts.insert(account)
             return EventEffect(amount: .zero)
         }
     }
@@ -183,6 +168,23 @@ package struct AppendDecision {
         )
     }
 
+    /// Takes nothing for usage that comes too late: what its lease had set aside for it is free
+    /// again, as its instance believes already.
+    private mutating func remit(
+        _ usage: Usage,
+        of account: AccountID,
+        head: inout HeadSummary
+    ) -> EventEffect {
+        let released = release(usage, of: account, head: &head)
+        head.releaseOverdrawn()
+        return EventEffect(
+            amount: .zero,
+            released: released,
+            excess: usage.excess + usage.charge,
+            isTooLate: true
+        )
+    }
+
     private mutating func park(
         _ hashed: HashedEvent,
         _ reason: ParkReason,
@@ -198,20 +200,32 @@ package struct AppendDecision {
 
     /// Moves what the event would have taken from its lease into the head's `reserved`.
     private mutating func reserve(_ event: Event) -> Pico {
-        guard case .usage(let usage) = event.body, let lease = usage.lease,
-            var head = heads[event.account]
-        else { return .zero }
-        let due = min(usage.charge, usage.hold).clampedToZero
-        let amount = min(due, remaining(of: lease, event.account))
+        guard case .usage(let usage) = event.body, var head = heads[event.account] else {
+            return .zero
+        }
+        let amount = release(usage, of: event.account, head: &head)
         guard amount > .zero else { return .zero }
-        let key = LeaseKey(account: event.account, lease: lease)
-        leases[key]?.granted -= amount
-        changedLeases.insert(key)
-        head.escrowed -= amount
         head.reserved += amount
         head.releaseOverdrawn()
         heads[event.account] = head
         changedHeads.insert(event.account)
+        return amount
+    }
+
+    /// Lowers what is leased by what the event would have taken of it, and returns that.
+    private mutating func release(
+        _ usage: Usage,
+        of account: AccountID,
+        head: inout HeadSummary
+    ) -> Pico {
+        guard let lease = usage.lease else { return .zero }
+        let due = min(usage.charge, usage.hold).clampedToZero
+        let amount = min(due, remaining(of: lease, account))
+        guard amount > .zero else { return .zero }
+        let key = LeaseKey(account: account, lease: lease)
+        leases[key]?.granted -= amount
+        changedLeases.insert(key)
+        head.escrowed -= amount
         return amount
     }
 
@@ -274,7 +288,11 @@ package struct EventEffect: Sendable {
     package var amount: Pico
     /// What of a charge the lease had set aside.
     package var fromLease = Pico.zero
+    /// What a lease had set aside for a charge that is not taken.
+    package var released = Pico.zero
     package var excess = Pico.zero
+    /// Whether it is usage that is not charged, because it came too late.
+    package var isTooLate = false
 }
 
 /// An event that has its place in the stream.

@@ -27,15 +27,16 @@ struct AppendSpend {
         _ placed: [PlacedEvent],
         cappedAccounts: Set<AccountID>
     ) throws -> [CapAlerts.Counted: Pico] {
-        let charges = charges(of: placed, cappedAccounts)
-        guard !charges.isEmpty else { return [:] }
-        let places = Array(charges.keys)
+        let parts = parts(of: placed, cappedAccounts)
+        guard !parts.isEmpty else { return [:] }
+        let places = Array(parts.keys)
         let days = try findDays(places)
         guard !days.isEmpty else { return [:] }
         let counted = days.map { (place: places[$0.index], day: $0.day) }
-        let amounts = counted.map { charges[$0.place] ?? .zero }
+        let amounts = counted.map { parts[$0.place]?.charged ?? .zero }
         try add(amounts, to: counted)
         try settle(amounts, of: counted)
+        try release(counted.map { parts[$0.place]?.released ?? .zero }, of: counted)
         return zip(counted, amounts).reduce(into: [:]) { sums, part in
             let ((place, day), amount) = part
             let key = CapAlerts.Counted(account: place.account, scope: place.scope, day: day)
@@ -43,13 +44,25 @@ struct AppendSpend {
         }
     }
 
-    private func charges(
+    /// What became of what was set aside there.
+    private struct Part {
+        var charged = Pico.zero
+        var released = Pico.zero
+
+        mutating func add(_ effect: EventEffect) {
+            charged -= effect.amount
+            released += effect.released
+        }
+    }
+
+    private func parts(
         of placed: [PlacedEvent],
         _ cappedAccounts: Set<AccountID>
-    ) -> [Place: Pico] {
-        var charges: [Place: Pico] = [:]
+    ) -> [Place: Part] {
+        var parts: [Place: Part] = [:]
         for event in placed {
-            guard case .usage(let usage) = event.hashed.event.body, event.effect.amount < .zero,
+            guard case .usage(let usage) = event.hashed.event.body,
+                event.effect.amount < .zero || event.effect.released > .zero,
                 cappedAccounts.contains(event.hashed.event.account)
             else { continue }
             for scope in [CapScope.key(usage.key), .project(usage.project)] {
@@ -59,10 +72,10 @@ struct AppendSpend {
                     quarter: SpendDay.quarter(of: usage.admittedAt),
                     lease: usage.hasTaken(from: scope) ? usage.lease : nil
                 )
-                charges[place, default: .zero] -= event.effect.amount
+                parts[place, default: Part()].add(event.effect)
             }
         }
-        return charges
+        return parts
     }
 
     /// The days of those places whose scope has a cap.
@@ -122,6 +135,30 @@ struct AppendSpend {
                 AND cap_leases.lease_id = charge.lease_id
                 AND cap_leases.scope_id = charge.scope_id
                 AND cap_leases.day_starts_at = charge.starts_at
+            """
+        )
+    }
+
+    /// Frees what leases have set aside of the caps for charges that came too late to be taken.
+    private func release(
+        _ amounts: [Pico],
+        of counted: [(place: Place, day: SpendDay)]
+    ) throws {
+        guard amounts.contains(where: { $0 > .zero }) else { return }
+        _ = try session.executePrepared(
+            """
+            UPDATE cap_leases SET granted = greatest(settled, granted - released.amount)
+            FROM (
+                SELECT account_id, lease_id, scope_id, starts_at, sum(amount) AS amount
+                FROM unnest(\(counted.map(\.place.account)), \(counted.map(\.place.lease)),
+                        \(counted.map(\.place.scope)), \(counted.map(\.day.startsAt)), \(amounts))
+                    AS released (account_id, lease_id, scope_id, starts_at, amount)
+                GROUP BY account_id, lease_id, scope_id, starts_at
+            ) AS released
+            WHERE cap_leases.account_id = released.account_id
+                AND cap_leases.lease_id = released.lease_id
+                AND cap_leases.scope_id = released.scope_id
+                AND cap_leases.day_starts_at = released.starts_at
             """
         )
     }

@@ -29,6 +29,7 @@ package struct AppendTransaction {
             var append = AppendDecision(
                 heads: locked.heads,
                 leases: leases,
+                chargedFrom: locked.chargedFrom,
                 present: present,
                 alreadyParked: alreadyParked,
                 repeated: repeated,
@@ -44,6 +45,7 @@ package struct AppendTransaction {
         }
         try EventColumns(append.placed, currencies: locked.currencies).insert(into: session)
         try writeHeads(append)
+        try writeChargedFrom(append)
         let counted = try AppendSpend(session).count(
             append.placed,
             cappedAccounts: locked.cappedAccounts
@@ -64,6 +66,8 @@ package struct AppendTransaction {
         var cappedAccounts: Set<AccountID> = []
         /// Below which an account's balance is low, of those that want to know.
         var lowBalances: [AccountID: Pico] = [:]
+        /// From when on usage is still charged, of those whose last closed month says so.
+        var chargedFrom: [AccountID: Instant] = [:]
         var clock = Instant(microseconds: 0)
     }
 
@@ -72,7 +76,7 @@ package struct AppendTransaction {
         let rows = try session.executePrepared(
             """
             SELECT \(HeadSummary.columns), account_heads.has_caps, account_heads.low_balance,
-                accounts.currency, clock_timestamp() AS clock
+                account_heads.charged_from, accounts.currency, clock_timestamp() AS clock
             FROM account_heads JOIN accounts USING (account_id)
             WHERE account_id = ANY(\(accounts))
             ORDER BY account_id
@@ -89,14 +93,20 @@ package struct AppendTransaction {
             if let low = try row.get("low_balance", as: Pico?.self) {
                 locked.lowBalances[account] = low
             }
+            if let instant = try row.get("charged_from", as: Instant?.self) {
+                locked.chargedFrom[account] = instant
+            }
             locked.clock = try row.get("clock")
         }
         return locked
     }
 
-    /// What the batch has to tell of its accounts' balances.
+    /// What the batch has to tell of its accounts' balances, and of what came too late.
     private func alerts(_ locked: LockedHeads, _ append: AppendDecision) -> [Alert] {
-        append.changedHeads.flatMap { account -> [Alert] in
+        let late = LateUsage.sums(append).map { account, late in
+            late.alert(of: account, locked.currencies[account], at: locked.clock)
+        }
+        return late + append.changedHeads.flatMap { account -> [Alert] in
             guard let before = locked.heads[account], let after = append.heads[account],
                 let currency = locked.currencies[account]
             else { return [] }
@@ -220,6 +230,21 @@ package struct AppendTransaction {
                     \(changed.map(\.1.overdrawn)))
                 AS batch (account_id, version, balance, credit_limit, escrowed, reserved, overdrawn)
             WHERE account_heads.account_id = batch.account_id
+            """
+        )
+    }
+
+    /// Keeps what closed months say of usage that comes behind them.
+    private func writeChargedFrom(_ append: AppendDecision) throws {
+        guard !append.closedAccounts.isEmpty else { return }
+        let accounts = Array(append.closedAccounts)
+        _ = try session.executePrepared(
+            """
+            UPDATE account_heads SET charged_from = batch.charged_from
+            FROM unnest(\(accounts), \(accounts.map { append.chargedFrom[$0] }))
+                AS batch (account_id, charged_from)
+            WHERE account_heads.account_id = batch.account_id
+                AND account_heads.charged_from IS DISTINCT FROM batch.charged_from
             """
         )
     }

@@ -176,6 +176,7 @@ extension EventBody {
         case .periodClosed(let closed):
             JSONText.object([
                 ("month", closed.month.description), ("ends_at", closed.endsAt.description),
+                ("charged_from", closed.chargedFrom?.description),
             ])
         }
     }

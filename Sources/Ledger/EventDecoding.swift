@@ -94,7 +94,8 @@ extension EventEncoding {
             body = .periodClosed(
                 PeriodClosed(
                     month: month,
-                    endsAt: Instant(microseconds: try reader.integer())
+                    endsAt: Instant(microseconds: try reader.integer()),
+                    chargedFrom: version >= 5 ? try reader.instantOrNil() : nil
                 )
             )
         }

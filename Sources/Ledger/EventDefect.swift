@@ -40,7 +40,9 @@ extension Event {
         case .leaseLost(let lost):
             lost.bound < .zero || lost.bound > .balanceMax || lost.epoch <= 0
                 ? "the bound or the epoch of the lost lease is out of bounds" : nil
-        case .periodClosed: nil
+        case .periodClosed(let closed):
+            (closed.chargedFrom ?? closed.endsAt) > closed.endsAt
+                ? "the month charges from after its end" : nil
         }
     }
 

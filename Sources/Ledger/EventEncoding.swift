@@ -11,17 +11,18 @@ package enum EventEncoding {
     ///
     /// 2 added the terms of a grant, 3 the attempts of a call that failed before the one that
     /// ended it, its lowered cap and the currency of its cost, 4 the caps that a call was taken
-    /// from. An event is written in the oldest version that has all its fields, so those of before
-    /// keep their bytes.
-    package static let version: UInt8 = 4
+    /// from, 5 from when on a closed month still charges. An event is written in the oldest version
+    /// that has all its fields, so those of before keep their bytes.
+    package static let version: UInt8 = 5
 
     /// The version that an event is written in.
     static func version(of body: EventBody) -> UInt8 {
         switch body {
         case .creditGranted(let grant): grant.priority == 0 && grant.expiresAt == nil ? 1 : 2
         case .usage(let usage): version(of: usage)
+        case .periodClosed(let closed): closed.chargedFrom == nil ? 1 : 5
         case .creditExpired, .creditVoided, .creditChargedBack, .creditAdjusted,
-            .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost, .periodClosed:
+            .creditLimitSet, .payment, .creditNote, .rounding, .leaseLost:
             1
         }
     }
@@ -91,6 +92,8 @@ package enum EventEncoding {
         case .periodClosed(let closed):
             writer.write(closed.month.description)
             writer.write(closed.endsAt.microseconds)
+            guard version >= 5 else { break }
+            writer.write(optional: closed.chargedFrom) { $0.write($1.microseconds) }
         }
         return writer.bytes
     }

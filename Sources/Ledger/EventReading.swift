@@ -50,4 +50,24 @@ extension EventStore {
             }
         }
     }
+
+    /// Whether an event is usage that came too long after its month was closed to be charged.
+    package func isTooLate(_ recorded: RecordedEvent) async throws(LedgerError) -> Bool {
+        guard recorded.amount == .zero, recorded.excess > .zero else { return false }
+        return try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT \(EventRow.columns) FROM events
+                WHERE account_id = \(recorded.event.account) AND version = (
+                    SELECT max(closing_version) + 1 FROM periods
+                    WHERE account_id = \(recorded.event.account)
+                        AND closing_version < \(recorded.version))
+                """
+            )
+            guard let row = rows.first,
+                case .periodClosed(let closed) = try EventRow(row).recorded.event.body
+            else { return false }
+            return recorded.event.isTooLate(closed.chargedFrom)
+        }
+    }
 }

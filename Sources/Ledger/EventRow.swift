@@ -16,6 +16,7 @@ struct EventRow: Sendable {
         data->>'lease' AS lease_text, data->>'instance' AS instance_text,
         data->>'epoch' AS epoch_text, data->>'bound_pico' AS bound_text,
         data->>'month' AS month_text, data->>'ends_at' AS end_text,
+        data->>'charged_from' AS charged_from_text,
         data->>'lowered_cap' AS cap_text, data->>'cost_currency' AS cost_currency_text,
         CASE WHEN kind = 'usage' AND data IS NOT NULL THEN ARRAY(
             SELECT attempt->>field
@@ -119,7 +120,8 @@ struct EventRow: Sendable {
     private static func periodClosed(_ row: Row) throws(PostgresError) -> PeriodClosed {
         PeriodClosed(
             month: try parsed(row, "month_text") { Month($0) } ?? .first,
-            endsAt: try parsed(row, "end_text") { Instant($0) } ?? Instant(microseconds: 0)
+            endsAt: try parsed(row, "end_text") { Instant($0) } ?? Instant(microseconds: 0),
+            chargedFrom: try parsed(row, "charged_from_text") { Instant($0) }
         )
     }
 

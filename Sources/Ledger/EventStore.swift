@@ -46,7 +46,7 @@ package struct EventStore: Sendable {
     ) -> [ProjectionTarget] {
         var targets: [AccountID: ProjectionTarget] = [:]
         for (hashed, outcome) in zip(batch, outcomes) {
-            guard case .appended(let version, _, _) = outcome else { continue }
+            guard let version = outcome.version else { continue }
             let account = hashed.event.account
             targets[
                 account,

@@ -26,22 +26,33 @@ package struct LostEvents: Sendable {
             .map(\.element)
     }
 
+    /// What an account has for events that come late.
+    package struct Cover: Hashable, Sendable {
+        /// What charges may take.
+        package var free: Pico
+        /// Before which usage is not charged any more, and needs none; nil where all is.
+        package let chargedFrom: Instant?
+    }
+
     /// What late charges may take of each account; nothing for an account that does not exist.
-    package func free(
+    package func cover(
         of accounts: [AccountID]
-    ) async throws(LedgerError) -> [AccountID: Pico] {
+    ) async throws(LedgerError) -> [AccountID: Cover] {
         try await database.ledgerRead { session in
             let rows = try session.execute(
                 """
-                SELECT \(HeadSummary.columns) FROM account_heads
+                SELECT \(HeadSummary.columns), account_heads.charged_from FROM account_heads
                 WHERE account_id = ANY(\(accounts))
                 """
             )
-            var free: [AccountID: Pico] = [:]
+            var covers: [AccountID: Cover] = [:]
             for row in rows {
-                free[try row.get("account_id")] = try HeadSummary(row).free.clampedToZero
+                covers[try row.get("account_id")] = Cover(
+                    free: try HeadSummary(row).free.clampedToZero,
+                    chargedFrom: try row.get("charged_from")
+                )
             }
-            return free
+            return covers
         }
     }
 

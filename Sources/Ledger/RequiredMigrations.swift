@@ -42,5 +42,6 @@ package enum RequiredMigrations {
         "0038_webhook_rotation",
         "0039_verification_runs",
         "0040_top_ups",
+        "0041_late_usage",
     ]
 }

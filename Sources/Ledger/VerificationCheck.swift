@@ -10,7 +10,7 @@ struct VerificationCheck {
         [
             streams(scope), heads(scope), escrow(scope), leases(scope), requests(scope),
             limits(scope), grants(scope), parked(scope), checkpoints(scope), spending(scope),
-            capLeases(scope), reserved(scope),
+            capLeases(scope), reserved(scope), lateUsage(scope), lateBounds(scope),
         ]
     }
 

@@ -37,7 +37,7 @@ extension CallExplanation {
             ("plan", .optional(line.plan)), ("terms", .array(terms)),
             ("total", .money(charge.total, currency)),
             ("charge", .money(usage.charge, currency)), ("hold", .money(usage.hold, currency)),
-            ("excess", .money(recorded.excess, currency)),
+            ("excess", .money(recorded.excess, currency)), ("late", .flag(isTooLate)),
             ("lowered_cap", usage.loweredCap.map(JSONNode.integer) ?? .null),
         ]
     }

@@ -79,6 +79,7 @@ extension JSONNode {
             [
                 ("month", .text(closed.month.description)),
                 ("ends_at", .text(closed.endsAt.description)),
+                ("charged_from", .optional(closed.chargedFrom?.description)),
             ]
         }
     }

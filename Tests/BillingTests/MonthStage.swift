@@ -79,6 +79,22 @@ struct MonthStage {
         tokens: Int64 = 0,
         price: Int64 = 1
     ) async throws {
+        let outcome = try await append(amount, account, at: date, tokens: tokens, price: price)
+        guard case .appended(_, let taken, _) = outcome, taken == -amount else {
+            Issue.record("the charge found no cover: \(outcome)")
+            return
+        }
+    }
+
+    /// Appends a call of that price, and returns what became of it.
+    @discardableResult
+    func append(
+        _ amount: Pico,
+        _ account: AccountID,
+        at date: String? = nil,
+        tokens: Int64 = 0,
+        price: Int64 = 1
+    ) async throws -> AppendOutcome {
         let event = usage(
             amount,
             account,
@@ -86,11 +102,7 @@ struct MonthStage {
             tokens: tokens,
             price: price
         )
-        let outcome = try await EventStore(database).append([event])[0]
-        guard case .appended(_, let taken, _) = outcome, taken == -amount else {
-            Issue.record("the charge found no cover: \(outcome)")
-            return
-        }
+        return try await EventStore(database).append([event])[0]
     }
 
     /// So many calls now that cost the same.

@@ -20,11 +20,13 @@ extension ModelDatabase {
         }
         let present = present ?? readPresent(batch)
         let leases = readLeases(batch, present: present)
+        let chargedFrom = accounts.compactMapValues(\.chargedFrom)
         let now = now
         func decide(_ alreadyParked: Set<SHA256Digest>) -> (AppendDecision, [AppendOutcome]) {
             var append = AppendDecision(
                 heads: heads,
                 leases: leases,
+                chargedFrom: chargedFrom,
                 present: present,
                 alreadyParked: alreadyParked,
                 now: now
@@ -95,10 +97,13 @@ extension ModelDatabase {
         for key in append.closedLeases {
             accounts[key.account]?.leases[key.lease]?.row.isOpen = false
         }
+        for account in append.closedAccounts {
+            accounts[account]?.chargedFrom = append.chargedFrom[account]
+        }
         for placed in append.placed {
             let event = placed.hashed.event
             accounts[event.account]?.contents[event.id] = placed.hashed.contentHash
-            accounts[event.account]?.caps.count(event, took: -placed.effect.amount)
+            accounts[event.account]?.caps.count(event, placed.effect)
             accounts[event.account]?.stream.append(
                 RecordedEvent(
                     version: placed.version,

@@ -82,15 +82,19 @@ package struct ModelCaps: Hashable, Sendable {
     // MARK: Counting
 
     /// `AppendSpend.count`, of one event.
-    mutating func count(_ event: Event, took charge: Pico) {
-        guard case .usage(let usage) = event.body, charge > .zero else { return }
+    mutating func count(_ event: Event, _ effect: EventEffect) {
+        let charge = .zero - effect.amount
+        guard case .usage(let usage) = event.body, charge > .zero || effect.released > .zero
+        else { return }
         for scope in [CapScope.key(usage.key), .project(usage.project)]
         where limits[scope] != nil {
             let day = add(charge, to: scope, admittedAt: usage.admittedAt)
             guard usage.hasTaken(from: scope), let lease = usage.lease,
                 let part = leases[lease]?[day]
             else { continue }
-            leases[lease]?[day]?.settled = min(part.granted, part.settled + charge)
+            let settled = min(part.granted, part.settled + charge)
+            leases[lease]?[day]?.settled = settled
+            leases[lease]?[day]?.granted = max(settled, part.granted - effect.released)
         }
     }
 

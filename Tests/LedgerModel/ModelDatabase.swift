@@ -31,6 +31,8 @@ package struct ModelDatabase: Sendable {
     /// Everything that has the account first in its key.
     package struct Account: Sendable {
         package internal(set) var head: HeadSummary
+        /// Before which usage is not charged any more.
+        package internal(set) var chargedFrom: Instant?
         package internal(set) var stream: [RecordedEvent] = []
         package internal(set) var leases: [LeaseID: Lease] = [:]
         package internal(set) var parked: [ParkedEvent] = []
@@ -90,6 +92,11 @@ package struct ModelDatabase: Sendable {
         guard var head = accounts[account]?.head else { return }
         body(&head)
         accounts[account]?.head = head
+    }
+
+    /// The same of the instant before which usage is not charged any more.
+    package mutating func tamperChargedFrom(_ account: AccountID, _ instant: Instant?) {
+        accounts[account]?.chargedFrom = instant
     }
 
     /// The same of an account's caps.

@@ -200,7 +200,7 @@ struct CapPostgresTests {
 }
 
 /// A lease whose every operation asks the account and one key for the same.
-private struct CappedLease {
+struct CappedLease {
     let id = LeaseID.make(at: .sample)
     private let shop: Shop
     private let identity: InstanceIdentity

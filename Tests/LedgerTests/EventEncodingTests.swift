@@ -86,6 +86,13 @@ import Testing
         .periodClosed(
             PeriodClosed(month: .first, endsAt: Instant(microseconds: 2_678_400_000_000))
         ),
+        .periodClosed(
+            PeriodClosed(
+                month: .first,
+                endsAt: Instant(microseconds: 2_678_400_000_000),
+                chargedFrom: Instant(microseconds: 9)
+            )
+        ),
         .leaseLost(
             LeaseLost(
                 lease: LeaseID(high: 8, low: 9),

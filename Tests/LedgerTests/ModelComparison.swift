@@ -12,6 +12,7 @@ extension RandomCommands {
         for account in accounts {
             let model = try #require(database.accounts[account])
             #expect(try await ledger.head(of: account) == model.head)
+            #expect(try await ledger.chargedFrom(of: account) == model.chargedFrom)
             let stream = try await ledger.events.events(of: account, limit: 10_000)
             #expect(stream.map(\.event.comparable) == model.stream.map(\.event.comparable))
             #expect(stream.map(\.version) == model.stream.map(\.version))
@@ -160,6 +161,14 @@ private struct GrantImage: Hashable, Sendable {
 }
 
 extension LedgerFixture {
+    fileprivate func chargedFrom(of account: AccountID) async throws -> Instant? {
+        try await service.read { session in
+            try session.execute(
+                "SELECT charged_from FROM account_heads WHERE account_id = \(account)"
+            ).single().get("charged_from", as: Instant?.self)
+        }
+    }
+
     fileprivate func days(of account: AccountID) async throws -> Set<DayImage> {
         try await service.read { session in
             Set(

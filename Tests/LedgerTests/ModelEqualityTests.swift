@@ -86,6 +86,7 @@ extension AppendOutcome {
     fileprivate var name: String {
         switch self {
         case .appended(_, _, let excess): excess > .zero ? "beyond" : "appended"
+        case .late: "late"
         case .duplicate: "duplicate"
         case .parked(let reason): reason.rawValue
         }

@@ -245,6 +245,14 @@ struct RandomCommands {
         case 3:
             let adjustment = CreditAdjusted(amount: amount(-60...30), reason: "test")
             return command(.creditAdjusted(adjustment), account)
+        case 4 where chance(25):
+            // All usage is of one instant, so this one gives up all that comes behind it, or none.
+            let end = Instant.sample.adding(seconds: 1)
+            let from = chance(50) ? nil : end.adding(seconds: -Int64(number(0...1)))
+            return command(
+                .periodClosed(PeriodClosed(month: .first, endsAt: end, chargedFrom: from)),
+                account
+            )
         default:
             let named = leases.filter { $0.account == account }.suffix(6)
             let hold = number(0...40)

@@ -24,16 +24,15 @@ package struct BillingParties: Sendable {
         return try await database.ledgerCommand { session in
             try Issuer.lock(session)
             let present = try Issuer.read(issuer.slug, session)
-            if let present, present.party == issuer.party, present.series == issuer.series {
-                return present
-            }
+            if let present, present.hasSameContent(as: issuer) { return present }
             try issuer.requireOwnSeries(session)
             var added = issuer
             added.revision = (present?.revision ?? 0) + 1
             _ = try session.execute(
                 """
-                INSERT INTO issuers (issuer, revision, series, party, created_at)
-                VALUES (\(issuer.slug), \(added.revision), \(issuer.series), \(party), \(now))
+                INSERT INTO issuers (issuer, revision, series, party, late_days, created_at)
+                VALUES (\(issuer.slug), \(added.revision), \(issuer.series), \(party),
+                    \(issuer.lateDays), \(now))
                 """
             )
             return added
@@ -137,11 +136,28 @@ package struct Issuer: Hashable, Sendable {
     package var revision: Int64 = 0
     package let series: String
     package let party: DocumentParty
+    /// How many days before the end of a closed month usage is still charged that comes behind the
+    /// close; nil for however late.
+    package var lateDays: Int32?
+
+    /// The most days that usage may be late: ten years.
+    package static let lateDaysMax: Int64 = 3_660
 
     package init(slug: String, series: String, party: DocumentParty) {
         self.slug = slug
         self.series = series
         self.party = party
+    }
+
+    func hasSameContent(as other: Issuer) -> Bool {
+        var other = other
+        other.revision = revision
+        return self == other
+    }
+
+    /// From when on usage is charged that comes behind the close of a month.
+    func chargedFrom(monthEnding end: Instant) -> Instant? {
+        lateDays.map { end.adding(seconds: -Int64($0) * 86_400) }
     }
 
     static func all(_ session: Session) throws -> [Issuer] {
@@ -169,6 +185,7 @@ package struct Issuer: Hashable, Sendable {
         revision = try row.get("revision")
         series = try row.get("series")
         party = try BillingParties.party(row.get("party"))
+        lateDays = try row.get("late_days")
     }
 }
 

@@ -47,7 +47,12 @@ struct CloseMonth {
             tax: tax
         )
         try store.keep(fold, of: account.id)
-        try close(account.id, bounds, fold.version, facts.rows, events.0)
+        let closing = PeriodClosed(
+            month: month,
+            endsAt: bounds.endsAt,
+            chargedFrom: issuer.chargedFrom(monthEnding: bounds.endsAt)
+        )
+        try close(account.id, bounds, closing, fold.version, facts.rows, events.0)
         let seal = try DocumentSeals.last(of: account.id, upTo: fold.version, session)
         document.seals = seal.map { [$0] } ?? []
         let basis = FinalizeDocument.Basis(
@@ -75,6 +80,7 @@ struct CloseMonth {
     private func close(
         _ account: AccountID,
         _ bounds: MonthCalendar.Bounds,
+        _ closing: PeriodClosed,
         _ version: Int64,
         _ rows: [UsageRow],
         _ event: EventID
@@ -84,7 +90,7 @@ struct CloseMonth {
                 account: account,
                 id: event,
                 occurredAt: now,
-                body: .periodClosed(PeriodClosed(month: bounds.month, endsAt: bounds.endsAt))
+                body: .periodClosed(closing)
             )
         )
         _ = try session.execute(

@@ -8,6 +8,8 @@ package struct CallExplanation: Sendable {
     package let recorded: RecordedEvent
     package let charge: Charge
     package let currency: Currency
+    /// Whether it is not charged, for it came too long after its month was closed.
+    package let isTooLate: Bool
     /// Whose prices they are: the list's or a plan's.
     package let line: PriceLine
 
@@ -62,6 +64,7 @@ package struct CallExplanation: Sendable {
             recorded: recorded,
             charge: charge,
             currency: terms.currency,
+            isTooLate: try await EventStore(database).isTooLate(recorded),
             line: edition.header.line
         )
     }

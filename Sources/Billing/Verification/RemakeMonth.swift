@@ -39,6 +39,7 @@ struct RemakeMonth {
         return VerifyDocument.Remade(
             document: try record.finalize(document, session),
             differences: periodDifferences(kept, closed)
+                + chargingDifferences(record.issuer, closed)
                 + lineDifferences(try UsageRow.kept(month, of: account.id, session), facts.rows)
         )
     }
@@ -59,6 +60,20 @@ struct RemakeMonth {
                 stored: "\(kept.endsAt)",
                 recomputed: "\(closed.endsAt)"
             ),
+        ].compactMap(\.self)
+    }
+
+    /// What the close said of usage that comes behind it, against what its issuer had set.
+    private func chargingDifferences(
+        _ issuer: Issuer,
+        _ closed: ClosedPeriod
+    ) -> [DocumentDifference] {
+        [
+            DocumentDifference(
+                of: "events.charged_from",
+                stored: closed.chargedFrom?.description,
+                recomputed: issuer.chargedFrom(monthEnding: closed.endsAt)?.description
+            )
         ].compactMap(\.self)
     }
 

@@ -60,7 +60,12 @@ enum CallPages {
         var facts: [(String, HTML)] = [
             ("Charge, \(currency.code)", money(usage.charge, currency)),
             ("Held", money(usage.hold, currency)),
-            ("Above the hold, not charged", money(explained.recorded.excess, currency)),
+            (
+                explained.isTooLate
+                    ? "Came after its month was closed, not charged"
+                    : "Above the hold, not charged",
+                money(explained.recorded.excess, currency)
+            ),
             ("Model", "\(usage.model)"), ("Answered by", "\(usage.upstream)"),
             ("Outcome", "\(usage.outcome.rawValue.replacing("_", with: " "))"),
             ("Counted by", "\(usage.source.rawValue.replacing("_", with: " "))"),

@@ -13,6 +13,7 @@ package enum AlertKind: String, CaseIterable, Sendable {
     case runwayShort = "balance.runway_short"
     case spendAnomaly = "spend.anomaly"
     case keyUnused = "key.unused"
+    case usageLate = "usage.late"
 }
 
 package enum AlertEntity {}

@@ -8,6 +8,8 @@ package struct ClosedPeriod: Hashable, Sendable {
     package let endsAt: Instant
     /// The last version that is in it.
     package let closingVersion: Int64
+    /// From when on it still charges usage that comes behind it, by the event that closed it.
+    package private(set) var chargedFrom: Instant?
     /// What the month before had taken; nil for an account's first.
     private let before: Before?
 
@@ -63,6 +65,7 @@ package struct ClosedPeriod: Hashable, Sendable {
             self.month = month
             endsAt = closed.endsAt
             closingVersion = version
+            chargedFrom = closed.chargedFrom
             self.before = before
             return
         }

@@ -22,6 +22,11 @@ enum BillingCommands {
             options: partyOptions + [
                 .value("--bank-account", "TEXT", "where payments go"),
                 .value("--series", "TEXT", "what numbers begin with, such as INV"),
+                .value(
+                    "--late-days",
+                    "N",
+                    "closed months charge no call from more than N days before their end"
+                ),
                 .database, .json,
             ],
             run: createIssuer
@@ -90,11 +95,13 @@ enum BillingCommands {
     private static func createIssuer(_ invocation: Invocation) async throws -> CommandResult {
         var party = try party(invocation, name: nil)
         party.bankAccount = invocation["--bank-account"]
-        let issuer = Issuer(
+        var issuer = Issuer(
             slug: invocation.argument(0),
             series: invocation["--series"] ?? "INV",
             party: party
         )
+        issuer.lateDays = try invocation.integer(option: "--late-days", in: 0...Issuer.lateDaysMax)
+            .map { Int32($0) }
         return try await CommandDatabase.with(invocation) { database in
             let set = try await BillingParties(database).setIssuer(issuer, at: SystemClock.now())
             return CommandResult(
@@ -206,6 +213,7 @@ extension JSONNode {
             [
                 ("slug", .text(issuer.slug)), ("series", .text(issuer.series)),
                 ("revision", .integer(issuer.revision)),
+                ("late_days", issuer.lateDays.map { .integer(Int64($0)) } ?? .null),
             ] + party(issuer.party)
         )
     }

@@ -59,6 +59,9 @@ enum ExplainCommand {
             excess \(currency.text(recorded.excess))
             on the balance: \(currency.text(recorded.amount)), version \(recorded.version)
             """
+        if explained.isTooLate {
+            page += "\nnot charged: it came too long after its month was closed"
+        }
         if let cap = usage.loweredCap { page += "\ncredit lowered the output cap to \(cap)" }
         if let cost = usage.upstreamCost {
             page += "\nexpected from the upstream: \(explained.costCurrency.text(cost))"

@@ -165,6 +165,12 @@ enum LedgerReplayCommand {
                 "\(report.uncovered) of what the calls cost is not covered any more: excess."
             )
         }
+        if report.late > 0 {
+            lines.append(
+                "\(report.late) of the calls came too long after their month was closed, and are"
+                    + " not charged."
+            )
+        }
         if report.parked > 0 {
             lines.append("\(report.parked) events were parked: see farebox ledger verify.")
         }
@@ -211,8 +217,8 @@ enum LedgerReplayCommand {
         }
         let counts: [(String, Int)] = [
             ("kept", report.kept), ("appended", report.appended),
-            ("already_there", report.alreadyThere), ("parked", report.parked),
-            ("unreadable", report.unreadable), ("leases_closed", report.closedLeases),
+            ("already_there", report.alreadyThere), ("late", report.late),
+            ("parked", report.parked), ("unreadable", report.unreadable), ("leases_closed", report.closedLeases),
             ("unshipped", report.unshipped), ("open_calls", report.openCalls),
         ]
         return .object(
