@@ -78,7 +78,7 @@ package struct OvertakenJournal: Sendable {
     private func offer(_ entries: [JournalEntry], _ report: inout Report) async throws {
         for outcome in try await append(Shipment(entries).events) {
             switch outcome {
-            case .appended: report.appended += 1
+            case .appended, .late: report.appended += 1
             case .duplicate: report.alreadyThere += 1
             case .parked: report.parked += 1
             }

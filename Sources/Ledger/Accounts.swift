@@ -239,11 +239,13 @@ package struct AccountSummary: Hashable, Sendable {
 
     /// Reads an account and locks its head until the commit.
     package static func lock(slug: String, _ session: Session) throws -> AccountSummary {
-        let account = try read(slug: slug, session)
-        _ = try session.execute(
-            "SELECT FROM account_heads WHERE account_id = \(account.id) FOR UPDATE"
+        _ = try session.executePrepared(
+            """
+            SELECT FROM account_heads
+            WHERE account_id = (SELECT account_id FROM accounts WHERE slug = \(slug)) FOR UPDATE
+            """
         )
-        // Read again: what was read before the lock may be older than it.
+        // By another statement: what was read before the lock may be older than it.
         return try read(slug: slug, session)
     }
 }

@@ -45,7 +45,7 @@ package struct AppendTransaction {
         }
         try EventColumns(append.placed, currencies: locked.currencies).insert(into: session)
         try writeHeads(append)
-        try writeChargedFrom(append)
+        try writeChargedFrom(append, before: locked.chargedFrom)
         let counted = try AppendSpend(session).count(
             append.placed,
             cappedAccounts: locked.cappedAccounts
@@ -106,15 +106,16 @@ package struct AppendTransaction {
         let late = LateUsage.sums(append).map { account, late in
             late.alert(of: account, locked.currencies[account], at: locked.clock)
         }
-        return late + append.changedHeads.flatMap { account -> [Alert] in
-            guard let before = locked.heads[account], let after = append.heads[account],
-                let currency = locked.currencies[account]
-            else { return [] }
-            let rules = BalanceAlerts(lowBalance: locked.lowBalances[account])
-            return rules.crossed(from: before, to: after).map { kind in
-                rules.alert(kind, of: account, after, currency, at: locked.clock)
+        return late
+            + append.changedHeads.flatMap { account -> [Alert] in
+                guard let before = locked.heads[account], let after = append.heads[account],
+                    let currency = locked.currencies[account]
+                else { return [] }
+                let rules = BalanceAlerts(lowBalance: locked.lowBalances[account])
+                return rules.crossed(from: before, to: after).map { kind in
+                    rules.alert(kind, of: account, after, currency, at: locked.clock)
+                }
             }
-        }
     }
 
     private func readPresent(_ batch: [HashedEvent]) throws -> [EventKey: SHA256Digest] {
@@ -235,16 +236,18 @@ package struct AppendTransaction {
     }
 
     /// Keeps what closed months say of usage that comes behind them.
-    private func writeChargedFrom(_ append: AppendDecision) throws {
-        guard !append.closedAccounts.isEmpty else { return }
-        let accounts = Array(append.closedAccounts)
+    private func writeChargedFrom(
+        _ append: AppendDecision,
+        before: [AccountID: Instant]
+    ) throws {
+        let accounts = append.closedAccounts.filter { append.chargedFrom[$0] != before[$0] }
+        guard !accounts.isEmpty else { return }
         _ = try session.executePrepared(
             """
             UPDATE account_heads SET charged_from = batch.charged_from
-            FROM unnest(\(accounts), \(accounts.map { append.chargedFrom[$0] }))
+            FROM unnest(\(Array(accounts)), \(accounts.map { append.chargedFrom[$0] }))
                 AS batch (account_id, charged_from)
             WHERE account_heads.account_id = batch.account_id
-                AND account_heads.charged_from IS DISTINCT FROM batch.charged_from
             """
         )
     }

@@ -43,20 +43,26 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
 
     /// Takes the stream's next event.
     package mutating func apply(_ entry: BurnDownEntry) {
+        apply(entry) { _, _ in }
+    }
+
+    /// Takes the stream's next event, and tells what it burns of which grants, in the order in which
+    /// they burn: first for a charge, then for what earlier, forced events left unpaid.
+    mutating func apply(_ entry: BurnDownEntry, burning tell: (BurningGrant, Pico) -> Void) {
         version = entry.version
         switch entry.change {
         case .nothing: return
-        case .taken(let amount, let admittedAt): take(amount, at: admittedAt)
+        case .taken(let amount, let admittedAt): take(amount, at: admittedAt, tell)
         case .granted(let grant): insert(grant)
         case .withdrawn(let grant, let amount, let reason):
             withdraw(grant, amount, reason, at: entry.occurredAt)
         case .chargedBack(let grant, let amount):
-            chargeBack(grant, amount, at: entry.occurredAt)
+            chargeBack(grant, amount, at: entry.occurredAt, tell)
         case .paid(let surplus): pay(surplus)
         case .owed(let amount): unpaid += amount
         case .limited(let limit): creditLimit = limit
         }
-        payBeyondLimit(at: entry.occurredAt)
+        payBeyondLimit(at: entry.occurredAt, tell)
         if grants.contains(where: { $0.rest == .zero }) { grants.removeAll { $0.rest == .zero } }
     }
 
@@ -67,25 +73,37 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
     }
 
     /// Burns what was live at an instant; the remainder is unpaid.
-    private mutating func take(_ amount: Pico, at instant: Instant) {
-        unpaid += amount - burn(amount) { $0.isLive(at: instant) }
+    private mutating func take(
+        _ amount: Pico,
+        at instant: Instant,
+        _ tell: (BurningGrant, Pico) -> Void
+    ) {
+        unpaid += amount - burn(amount, tell) { $0.isLive(at: instant) }
     }
 
     /// Burns what was live, then what awaits its withdrawal, for all that is beyond the limit.
-    private mutating func payBeyondLimit(at instant: Instant) {
+    private mutating func payBeyondLimit(
+        at instant: Instant,
+        _ tell: (BurningGrant, Pico) -> Void
+    ) {
         guard unpaid > creditLimit else { return }
-        unpaid -= burn(unpaid - creditLimit) { $0.isLive(at: instant) }
+        unpaid -= burn(unpaid - creditLimit, tell) { $0.isLive(at: instant) }
         guard unpaid > creditLimit else { return }
-        unpaid -= burn(unpaid - creditLimit) { _ in true }
+        unpaid -= burn(unpaid - creditLimit, tell) { _ in true }
     }
 
     /// Burns up to an amount and returns how much it was.
-    private mutating func burn(_ amount: Pico, where isBurnt: (BurningGrant) -> Bool) -> Pico {
+    private mutating func burn(
+        _ amount: Pico,
+        _ tell: (BurningGrant, Pico) -> Void,
+        where isBurnt: (BurningGrant) -> Bool
+    ) -> Pico {
         var due = amount
         for index in grants.indices where due > .zero && isBurnt(grants[index]) {
             let part = min(due, grants[index].rest)
             grants[index].rest -= part
             due -= part
+            tell(grants[index], part)
         }
         totals.burned += amount - due
         return amount - due
@@ -112,12 +130,17 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
     }
 
     /// Takes back a whole grant: its rest, and what of it was burned from the others.
-    private mutating func chargeBack(_ grant: GrantID, _ amount: Pico, at instant: Instant) {
+    private mutating func chargeBack(
+        _ grant: GrantID,
+        _ amount: Pico,
+        at instant: Instant,
+        _ tell: (BurningGrant, Pico) -> Void
+    ) {
         let index = grants.firstIndex { $0.id == grant }
         let part = min(amount, index.map { grants[$0].rest } ?? .zero)
         if let index { grants[index].rest -= part }
         totals.voided += part
-        take(amount - part, at: instant)
+        take(amount - part, at: instant, tell)
     }
 
     /// Pays what is unpaid; the surplus is a grant of its own.

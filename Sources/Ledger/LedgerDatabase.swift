@@ -28,18 +28,30 @@ extension Database {
     ///
     /// "Already there" is what the repeat then finds, and its own commit makes that durable.
     func repeatableTransaction<Value: Sendable>(
+        as isolation: Isolation = .readCommitted,
         _ body: @escaping @Sendable (Session) throws -> Value
     ) async throws -> Value {
         var pause = Duration.milliseconds(20)
         for _ in 1..<repetitionsMax {
             do {
-                return try await transaction(.readCommitted, body)
+                return try await transaction(isolation, body)
             } catch let error as PostgresError where error.isWorthRepeating {
                 try await Task.sleep(for: pause)
                 pause *= 2
             }
         }
-        return try await transaction(.readCommitted, body)
+        return try await transaction(isolation, body)
+    }
+
+    /// Reads as of one instant, and gives its failures the ledger's words.
+    package func ledgerSnapshot<Value: Sendable>(
+        _ body: @escaping @Sendable (Session) throws -> Value
+    ) async throws(LedgerError) -> Value {
+        do {
+            return try await repeatableTransaction(as: .repeatableRead, body)
+        } catch {
+            throw LedgerError(error)
+        }
     }
 }
 
@@ -62,9 +74,18 @@ extension Session {
         try script(
             """
             SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-            SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off
+            SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+            SET LOCAL plan_cache_mode = force_generic_plan
             """
         )
+    }
+
+    /// Has prepared statements of the transaction planned once for each connection.
+    ///
+    /// For a few rows PostgreSQL would rather plan anew for what it is given, which over the
+    /// partitions of `events` takes longer than the statement itself.
+    package func keepPlans() throws(PostgresError) {
+        try script("SET LOCAL plan_cache_mode = force_generic_plan")
     }
 }
 

@@ -43,5 +43,6 @@ package enum RequiredMigrations {
         "0039_verification_runs",
         "0040_top_ups",
         "0041_late_usage",
+        "0042_issuer_logos",
     ]
 }

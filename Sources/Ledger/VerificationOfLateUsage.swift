@@ -1,8 +1,11 @@
+import Postgres
+
 /// Usage that comes too long after its month was closed is in its stream at no charge.
 extension VerificationCheck {
     /// I7: nothing is charged that the last closed month before it had given up.
     ///
-    /// Instants are compared as text, to the second: what a tampered row says may be none.
+    /// Instants are compared as text, to the second: what a tampered row says may be none. Each close
+    /// reads what came behind it up to the next one, so every event is looked at once.
     static func lateUsage(_ scope: VerificationScope) -> VerificationCheck {
         VerificationCheck(
             name: "late usage",
@@ -16,10 +19,13 @@ extension VerificationCheck {
                 SELECT account_id, usage.version, 'I7' AS invariant,
                     format('a call of %s is charged, but its month was closed, and calls from before '
                         '%s are not charged any more', occurred_at, charged_from) AS message
-                FROM closes JOIN \(scope.events) AS usage USING (account_id)
+                FROM closes CROSS JOIN LATERAL (
+                    SELECT version, kind, occurred_at, amount_pico FROM \(scope.events) AS behind
+                    WHERE behind.account_id = closes.account_id
+                        AND behind.version > closes.version
+                        AND behind.version < coalesce(next, 9223372036854775807) OFFSET 0
+                ) AS usage
                 WHERE charged_from IS NOT NULL AND kind = 'usage' AND amount_pico <> 0
-                    AND usage.version > closes.version
-                    AND usage.version < coalesce(next, usage.version + 1)
                     AND to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
                         < charged_from COLLATE "C"
                 """

@@ -35,12 +35,16 @@ import Testing
             try await stage.advance(to: "2025-02-02T00:00:00Z")
             await #expect(throws: PretendedFailure.self) {
                 try await stage.database.transaction(.readCommitted) { [now = stage.now] session in
-                    let outcome = try CloseMonth(session: session, prices: PriceMemory(), now: now)
-                        .run(
-                            "acme",
-                            through: try #require(Month("2025-01")),
-                            events: (.make(at: now), .make(at: now))
-                        )
+                    let outcome = try CloseMonth(
+                        session: session,
+                        prices: PriceMemory(),
+                        months: MonthMemory(),
+                        now: now
+                    ).run(
+                        "acme",
+                        through: try #require(Month("2025-01")),
+                        events: (.make(at: now), .make(at: now))
+                    )
                     guard case .closed = outcome else { return }
                     throw PretendedFailure()
                 }

@@ -52,14 +52,14 @@ struct LateWindowTests {
             #expect(messages.count == 1)
             #expect(messages[0].contains(#""calls": 1, "charge": "3", "first_at": "2025-06-20T"#))
             #expect(messages[0].contains(#""charged_from": "2025-06-21T00:00:00Z""#))
-            // It stands, dated and free, on the next document, and on no other.
+            // It is on the next document, free, and on no other.
             try await stage.advance(to: "2025-08-02T00:00:00Z")
             let july = try await stage.close("2025-07")
             #expect(july.map(\.totals.due.count) == [0])
             #expect(july.map(\.events) == [1])
             let verdicts = try await stage.invoices.verdicts()
             #expect(verdicts.count == 2)
-            #expect(verdicts.allSatisfy(\.isOK))
+            #expect(verdicts.allSatisfy { $0.isOK })
         }
     }
 

@@ -182,6 +182,37 @@ import Testing
         }
     }
 
+    @Test func `calls that come while a month is read stand on its document`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            for _ in 0..<5 { try await stage.charge(Pico(7), account, tokens: 2) }
+            let version = try await Accounts(stage.database).show("acme").version
+            try await stage.advance(to: "2025-07-01T00:00:00Z")
+            let (now, june) = (stage.now, try #require(Month("2025-06")))
+            let read = try await stage.database.ledgerSnapshot { session in
+                let calendar = try MonthCalendar(of: account, through: now, session)
+                let bounds = try #require(calendar.bounds(of: june))
+                return try ReadUsage(bounds, of: account, at: version, session)
+            }
+            for _ in 0..<3 {
+                try await stage.charge(Pico(11), account, at: "2025-06-30T00:00:00Z", tokens: 5)
+            }
+            try await stage.charge(Pico(13), account)
+            _ = try await stage.database.ledgerCommand { session in
+                try CloseMonth(
+                    session: session,
+                    prices: PriceMemory(),
+                    months: MonthMemory(),
+                    now: now
+                ).run("acme", through: june, read, events: (.make(at: now), .make(at: now)))
+            }
+            let document = try #require(try await stage.invoices.list().first?.document)
+            #expect(document.events == 8)
+            #expect(document.totals.exact == Pico(5 * 7 + 3 * 11))
+            #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+        }
+    }
+
     @Test func `a close reads a long stream before it locks the head`() async throws {
         try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
             let account = try await stage.account(limit: "100")

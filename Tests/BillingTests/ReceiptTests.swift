@@ -62,6 +62,33 @@ import Testing
         }
     }
 
+    @Test func `a grant that was voided before its receipt is taxed on what was burned of it`()
+        async throws
+    {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account()
+            _ = try await stage.parties.setTax(Self.vat, of: "acme", at: stage.now)
+            let grant = try await stage.grant("20")
+            try await stage.charge(Pico(5_000_000_000_000), account)
+            try await stage.advance(to: "2025-06-11T00:00:00Z")
+            _ = try await Credits(stage.database).void(grant, at: stage.now)
+            try await stage.advance(to: "2025-06-12T00:00:00Z")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(receipts.map(\.document.totals.net) == [MinorUnits(500)])
+            #expect(receipts.map(\.document.totals.tax) == [MinorUnits(95)])
+            #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+            // One that is voided behind its receipt leaves that what it was.
+            let other = try await stage.grant("7")
+            _ = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            try await stage.advance(to: "2025-06-13T00:00:00Z")
+            _ = try await Credits(stage.database).void(other, at: stage.now)
+            #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
+            let verdicts = try await stage.invoices.verdicts()
+            #expect(verdicts.count == 2)
+            #expect(verdicts.allSatisfy { $0.isOK })
+        }
+    }
+
     @Test func `two who issue at once make one receipt for each grant, in several batches`()
         async throws
     {

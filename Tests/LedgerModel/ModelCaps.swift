@@ -83,7 +83,7 @@ package struct ModelCaps: Hashable, Sendable {
 
     /// `AppendSpend.count`, of one event.
     mutating func count(_ event: Event, _ effect: EventEffect) {
-        let charge = .zero - effect.amount
+        let charge = -effect.amount
         guard case .usage(let usage) = event.body, charge > .zero || effect.released > .zero
         else { return }
         for scope in [CapScope.key(usage.key), .project(usage.project)]

@@ -18,8 +18,6 @@ package struct DocumentLine: Hashable, Sendable, Codable {
     package var serviceMonth: Month?
     /// Slugs of projects are unique within an account; empty where the line has none.
     package var project: String
-    package var keyIdentifier: String?
-    package var keyName: String?
     /// As the customer asked for it; empty where the line has none.
     package var model: String
     package var item: LineItem

@@ -6,11 +6,11 @@ import Schema
 extension Invoices {
     /// A finalized document, ready to be taken away; throws `.notFound`.
     package func export(of number: String) async throws(LedgerError) -> InvoiceExport {
-        let bytes = try await database.ledgerRead { session in
-            try Self.stored(number, session).bytes
+        let (bytes, logo) = try await database.ledgerRead { session in
+            (try Self.stored(number, session).bytes, try Self.logo(number, session))
         }
         do {
-            return try InvoiceExport(stored: bytes)
+            return try InvoiceExport(stored: bytes, logo: logo)
         } catch {
             throw LedgerError(.corrupt, "the document \(number) cannot be read: \(error)")
         }
@@ -40,6 +40,17 @@ extension Invoices {
                 )
             )
         }
+    }
+
+    /// The logo of a document's issuer, as it was when it was issued.
+    private static func logo(_ number: String, _ session: Session) throws -> String? {
+        try session.execute(
+            """
+            SELECT logo FROM documents JOIN issuers
+                ON issuers.issuer = documents.issuer AND revision = issuer_revision
+            WHERE number = \(number)
+            """
+        ).first?.get("logo", as: String?.self)
     }
 
     /// The bytes that are stored of a document, which must be those of its hash.

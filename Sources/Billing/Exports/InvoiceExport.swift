@@ -4,7 +4,8 @@ import Schema
 
 /// A finalized document in the formats that it can be taken away in.
 ///
-/// All are made of its stored bytes alone, so that the same document is the same export for ever.
+/// All are made of its stored bytes alone, and of the logo that its issuer had when it was issued: so
+/// the same document is the same export for ever.
 package struct InvoiceExport: Sendable {
     /// The formats, by the names that the command line uses.
     package enum Format: String, CaseIterable, Sendable {
@@ -16,10 +17,12 @@ package struct InvoiceExport: Sendable {
 
     private let stored: [UInt8]
     private let document: InvoiceDocument
+    private let logo: Drawing?
 
-    /// Takes the canonical bytes of a document.
-    package init(stored: [UInt8]) throws {
+    /// Takes the canonical bytes of a document, and the SVG of a logo.
+    package init(stored: [UInt8], logo: String? = nil) throws {
         self.stored = stored
+        self.logo = try logo.map { try Drawing(svg: $0) }
         document = try DocumentEncoding.decode(stored)
     }
 
@@ -34,7 +37,7 @@ package struct InvoiceExport: Sendable {
     }
 
     private func pdf() throws(ExportError) -> [UInt8] {
-        let pages = InvoicePages(document, hash: DocumentEncoding.hash(stored)).document
+        let pages = InvoicePages(document, hash: DocumentEncoding.hash(stored), logo: logo).document
         do {
             return try pages.pdf()
         } catch {

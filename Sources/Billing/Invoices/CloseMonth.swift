@@ -12,6 +12,7 @@ import Schema
 struct CloseMonth {
     let session: Session
     let prices: PriceMemory
+    let months: MonthMemory
     let now: Instant
 
     /// What was done.
@@ -21,12 +22,20 @@ struct CloseMonth {
         case nothingOpen
     }
 
-    /// - Parameter event: the identifiers of the events, minted before, so that the transaction can
-    ///   be repeated while its outcome is unknown.
-    func run(_ slug: String, through last: Month, events: (EventID, EventID)) throws -> Outcome {
+    /// - Parameters:
+    ///   - usage: what was read of the month before the lock; nil to read all of it here.
+    ///   - events: the identifiers of the events, minted before, so that the transaction can be
+    ///     repeated while its outcome is unknown.
+    func run(
+        _ slug: String,
+        through last: Month,
+        _ usage: ReadUsage? = nil,
+        events: (EventID, EventID)
+    ) throws -> Outcome {
+        try session.keepPlans()
         let account = try AccountSummary.lock(slug: slug, session)
         guard account.version > 0 else { return .nothingOpen }
-        let calendar = try MonthCalendar(of: account.id, through: now, session)
+        let calendar = try months.calendar(of: account, through: now, session)
         let store = PeriodStore(session)
         let fold = try store.read(account.id, at: account.version, calendar)
         guard let month = fold.firstOpen, month <= last else { return .nothingOpen }
@@ -39,7 +48,7 @@ struct CloseMonth {
             throw LedgerError(.refused, "no billing details: farebox account billing \(slug)")
         }
         let tax = try TaxRule.read(account.id, session)
-        let facts = try MonthFacts(account, bounds, fold, prices, session)
+        let facts = try MonthFacts(account, bounds, fold, prices, read: usage, session)
         var document = try InvoiceDocument(
             facts,
             issuer: issuer.party,
@@ -93,7 +102,7 @@ struct CloseMonth {
                 body: .periodClosed(closing)
             )
         )
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO periods (account_id, month, previous_month, starts_at, ends_at,
                 closing_version, closed_at)
@@ -109,7 +118,7 @@ struct CloseMonth {
 /// The day of an instant in a zone, as PostgreSQL has it.
 enum LocalDate {
     static func of(_ instant: Instant, _ zone: String, _ session: Session) throws -> CalendarDate {
-        let text = try session.execute(
+        let text = try session.executePrepared(
             "SELECT to_char(\(instant)::timestamptz AT TIME ZONE \(zone), 'YYYY-MM-DD') AS day"
         ).single().get("day", as: String.self)
         guard let date = CalendarDate(text) else {
@@ -126,7 +135,7 @@ enum DocumentSeals {
         upTo version: Int64,
         _ session: Session
     ) throws -> DocumentSeal? {
-        try session.execute(
+        try session.executePrepared(
             """
             SELECT first_version, last_version, encode(hash, 'hex') AS hash FROM seals
             WHERE account_id = \(account) AND last_version <= \(version)

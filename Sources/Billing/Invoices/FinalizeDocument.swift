@@ -40,7 +40,7 @@ struct FinalizeDocument {
         let bytes = try DocumentEncoding.encode(document)
         let hash = DocumentEncoding.hash(bytes)
         let totals = document.totals
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO documents (account_id, number, kind, issuer, issuer_revision, series, year,
                 sequence, month, corrects, event_id, grant_id, profile_revision, tax_revision,
@@ -55,12 +55,13 @@ struct FinalizeDocument {
             """
         )
         let stored = StoredDocument(document: document, sha256: hash.description)
-        try AlertOutbox(session).write([stored.alert(of: account.id, at: now)])
+        try AlertOutbox(session)
+            .write([stored.alert(of: account.id, at: now)], slugs: [account.id: account.slug])
         return stored
     }
 
     private func next(_ issuer: String, _ series: String, _ year: Int32) throws -> Int64 {
-        try session.execute(
+        try session.executePrepared(
             """
             INSERT INTO document_numbers AS numbers (issuer, series, year, last)
             VALUES (\(issuer), \(series), \(year), 1)

@@ -23,6 +23,7 @@ package struct StoredDocument: Hashable, Sendable {
 package struct Invoices: Sendable {
     let database: Database
     let prices = PriceMemory()
+    let months = MonthMemory()
 
     package init(_ database: Database) {
         self.database = database
@@ -45,29 +46,25 @@ package struct Invoices: Sendable {
         _ month: Month? = nil,
         at now: Instant
     ) async throws(LedgerError) -> InvoiceDocument? {
-        do {
-            return try await database.transaction(.repeatableRead) { [prices] session in
-                let account = try AccountSummary.read(slug: slug, session)
-                guard account.version > 0 else { return nil }
-                let calendar = try MonthCalendar(of: account.id, through: now, session)
-                let month = month ?? calendar.month(of: now)
-                let fold = try PeriodStore(session).read(account.id, at: account.version, calendar)
-                guard let first = fold.firstOpen, first <= month,
-                    let bounds = calendar.bounds(of: month)
-                else {
-                    throw LedgerError(.refused, "the month \(month) of \(slug) is not open")
-                }
-                let profile = try BillingProfile.read(account.id, session)
-                let issuer = try profile.flatMap { try Issuer.read($0.issuer, session) }
-                return try InvoiceDocument(
-                    MonthFacts(account, bounds, fold, prices, session),
-                    issuer: issuer?.party ?? DocumentParty(legalName: ""),
-                    customer: profile?.party ?? DocumentParty(legalName: account.name),
-                    tax: TaxRule.read(account.id, session)
-                )
+        try await database.ledgerSnapshot { [prices, months] session in
+            let account = try AccountSummary.read(slug: slug, session)
+            guard account.version > 0 else { return nil }
+            let calendar = try months.calendar(of: account, through: now, session)
+            let month = month ?? calendar.month(of: now)
+            let fold = try PeriodStore(session).read(account.id, at: account.version, calendar)
+            guard let first = fold.firstOpen, first <= month,
+                let bounds = calendar.bounds(of: month)
+            else {
+                throw LedgerError(.refused, "the month \(month) of \(slug) is not open")
             }
-        } catch {
-            throw LedgerError(wrapping: error)
+            let profile = try BillingProfile.read(account.id, session)
+            let issuer = try profile.flatMap { try Issuer.read($0.issuer, session) }
+            return try InvoiceDocument(
+                MonthFacts(account, bounds, fold, prices, session),
+                issuer: issuer?.party ?? DocumentParty(legalName: ""),
+                customer: profile?.party ?? DocumentParty(legalName: account.name),
+                tax: TaxRule.read(account.id, session)
+            )
         }
     }
 
@@ -77,16 +74,34 @@ package struct Invoices: Sendable {
         through month: Month,
         at now: Instant
     ) async throws(LedgerError) -> [StoredDocument] {
-        try await PeriodCatchUp(database).run(slug, at: now)
+        let count = try await PeriodCatchUp(database).run(slug, at: now)
         var closed: [StoredDocument] = []
         while true {
             let events = (EventID.make(at: now), EventID.make(at: now))
-            let outcome = try await database.ledgerCommand { [prices] session in
-                try CloseMonth(session: session, prices: prices, now: now)
-                    .run(slug, through: month, events: events)
+            let usage = count >= ReadUsage.eventsMin ? try await readUsage(slug, at: now) : nil
+            let outcome = try await database.ledgerCommand { [prices, months] session in
+                try CloseMonth(session: session, prices: prices, months: months, now: now)
+                    .run(slug, through: month, usage, events: events)
             }
             guard case .closed(let document) = outcome else { return closed }
             closed.append(document)
+            if document.document.period?.month == month { return closed }
+        }
+    }
+
+    /// The usage of an account's first open month until now, read without a lock.
+    private func readUsage(
+        _ slug: String,
+        at now: Instant
+    ) async throws(LedgerError) -> ReadUsage? {
+        try await database.ledgerSnapshot { [months] session in
+            let account = try AccountSummary.read(slug: slug, session)
+            let calendar = try months.calendar(of: account, through: now, session)
+            let fold = try PeriodStore(session).read(account.id, at: account.version, calendar)
+            guard let bounds = fold.firstOpen.flatMap({ calendar.bounds(of: $0) }) else {
+                return nil
+            }
+            return try ReadUsage(bounds, of: account.id, at: fold.version, session)
         }
     }
 

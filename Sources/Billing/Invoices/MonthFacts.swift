@@ -14,22 +14,26 @@ struct MonthFacts {
     let keyNames: [KeyID: (name: String, project: String)]
     let grantReferences: [GrantID: String]
 
-    /// - Parameter closed: the month as it was closed, to read it from its events alone.
+    /// - Parameters:
+    ///   - read: the month's usage as far as it was read before.
+    ///   - remade: the usage of a closed month, where it was read from events alone.
     init(
         _ account: AccountSummary,
         _ bounds: MonthCalendar.Bounds,
         _ fold: PeriodFold,
         _ prices: PriceMemory,
-        closed: ClosedPeriod? = nil,
+        read: ReadUsage? = nil,
+        remade: [UsageRow]? = nil,
         _ session: Session
     ) throws {
         self.account = account
-        period = DocumentPeriod(
+        let period = DocumentPeriod(
             month: bounds.month,
             startsAt: bounds.startsAt,
             endsAt: bounds.endsAt,
             closingVersion: fold.version
         )
+        self.period = period
         month = fold.month(bounds.month)
         opening = fold.openingBalance(of: bounds.month)
         creditLimit = fold.burnDown.creditLimit
@@ -37,13 +41,15 @@ struct MonthFacts {
             period,
             account,
             month,
-            closed,
+            remade ?? read?.rows(for: period, of: account.id, session),
             isFirstOpen: fold.firstOpen == bounds.month,
+            isRemade: remade != nil,
             session
         )
-        let projects = try Self.projects(of: account.id, session)
-        keyNames = try Self.keys(of: account.id, projects, session)
-        grantReferences = try Self.references(of: account.id, session)
+        let projects = try rows.isEmpty ? [:] : Self.projects(of: account.id, session)
+        keyNames = try rows.isEmpty ? [:] : Self.keys(of: account.id, projects, session)
+        grantReferences =
+            try month.covered.isEmpty ? [:] : Self.references(of: account.id, session)
         let editions = try prices.editions(Set(rows.map(\.priceVersion)), session)
         lines =
             UsageLines(rows, month: bounds.month, projects: projects) { version, model in
@@ -51,31 +57,32 @@ struct MonthFacts {
             }.lines
     }
 
-    /// The groups of usage, which must come to what the stream's own fold came to.
+    /// The groups of usage, which must come to what the stream's own fold came to: those that are
+    /// known already, else of the projection, else of the events; of a month that is remade only the
+    /// first, for the others rest on what was kept.
     private static func rows(
         _ period: DocumentPeriod,
         _ account: AccountSummary,
         _ month: OpenMonth,
-        _ closed: ClosedPeriod?,
+        _ known: [UsageRow]?,
         isFirstOpen: Bool,
+        isRemade: Bool,
         _ session: Session
     ) throws -> [UsageRow] {
-        for fromEvents in closed == nil ? [false, true] : [true] {
-            let rows =
-                if let closed {
-                    try UsageRow.read(closed, session)
-                } else {
-                    try UsageRow.read(
-                        period,
-                        of: account.id,
-                        isFirstOpen: isFirstOpen,
-                        fromEvents: fromEvents,
-                        session
-                    )
-                }
-            let charge = rows.reduce(Pico.zero) { $0 + $1.charge }
-            let calls = rows.reduce(0) { $0 + $1.calls }
-            if charge == month.usage, calls == month.calls { return rows }
+        func areRight(_ rows: [UsageRow]) -> Bool {
+            rows.reduce(Pico.zero) { $0 + $1.charge } == month.usage
+                && rows.reduce(0) { $0 + $1.calls } == month.calls
+        }
+        if let known, areRight(known) { return known }
+        for fromEvents in isRemade ? [] : [false, true] {
+            let rows = try UsageRow.read(
+                period,
+                of: account.id,
+                isFirstOpen: isFirstOpen,
+                fromEvents: fromEvents,
+                session
+            )
+            if areRight(rows) { return rows }
         }
         throw LedgerError(
             .corrupt,
@@ -89,7 +96,7 @@ struct MonthFacts {
         _ session: Session
     ) throws -> [ProjectID: String] {
         var slugs: [ProjectID: String] = [:]
-        for row in try session.execute(
+        for row in try session.executePrepared(
             "SELECT project_id, slug FROM projects WHERE account_id = \(account)"
         ) {
             slugs[try row.get("project_id")] = try row.get("slug")
@@ -103,7 +110,7 @@ struct MonthFacts {
         _ session: Session
     ) throws -> [KeyID: (name: String, project: String)] {
         var keys: [KeyID: (name: String, project: String)] = [:]
-        for row in try session.execute(
+        for row in try session.executePrepared(
             "SELECT key_id, project_id, name FROM api_keys WHERE account_id = \(account)"
         ) {
             let project = try row.get("project_id", as: ProjectID.self)
@@ -117,7 +124,7 @@ struct MonthFacts {
         _ session: Session
     ) throws -> [GrantID: String] {
         var references: [GrantID: String] = [:]
-        for row in try session.execute(
+        for row in try session.executePrepared(
             """
             SELECT grant_id, reference FROM grants
             WHERE account_id = \(account) AND reference IS NOT NULL

@@ -5,6 +5,7 @@ import Schema
 /// A paid grant that was posted, as its receipt states it.
 struct PaidGrant: Hashable, Sendable {
     let id: GrantID
+    /// What was paid for: of a grant that was voided before it had a receipt, what was burned.
     let amount: Pico
     let postedAt: Instant
     /// The day in the account's time zone.
@@ -13,11 +14,12 @@ struct PaidGrant: Hashable, Sendable {
 
     /// Grants that lack a receipt, as a condition on `grants`.
     ///
-    /// One that was voided or charged back before it had any gets none: its money went back. What
-    /// a won dispute gave back was paid for before.
+    /// One that was charged back before it had any gets none, for all its money went back; one that
+    /// was voided gets one over what was burned of it, if anything, once nothing can burn any more.
+    /// What a won dispute gave back was paid for before.
     static let isWithoutReceipt: SQL = """
-        grants.kind = 'paid' AND posted_at IS NOT NULL
-        AND voided_at IS NULL AND charged_back_at IS NULL
+        grants.kind = 'paid' AND posted_at IS NOT NULL AND charged_back_at IS NULL
+        AND (voided_at IS NULL OR (closed_at IS NOT NULL AND withdrawn < amount))
         AND NOT EXISTS (
             SELECT FROM documents
             WHERE documents.account_id = grants.account_id AND documents.grant_id = grants.grant_id)
@@ -43,7 +45,9 @@ struct PaidGrant: Hashable, Sendable {
     ) throws -> [PaidGrant] {
         try session.execute(
             """
-            SELECT grant_id, amount, posted_at, reference FROM grants
+            SELECT grant_id, posted_at, reference,
+                CASE WHEN voided_at IS NULL THEN amount ELSE amount - withdrawn END AS amount
+            FROM grants
             WHERE account_id = \(account.id) AND \(isWithoutReceipt)
             ORDER BY posted_at, grant_id LIMIT \(limit)
             """

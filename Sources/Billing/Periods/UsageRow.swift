@@ -41,7 +41,7 @@ struct UsageRow: Hashable, Sendable {
         let useProjection = !fromEvents
         let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
         let negated = countNames.map { "-\($0)" }.joined(separator: ", ")
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             WITH live AS (
                 SELECT coalesce((SELECT build FROM projections
@@ -86,25 +86,71 @@ struct UsageRow: Hashable, Sendable {
         return try rows.map { try UsageRow($0) }
     }
 
-    /// What a closed month has, of its events and nothing else.
-    static func read(_ closed: ClosedPeriod, _ session: Session) throws -> [UsageRow] {
+    /// What closed months have, of their events and nothing else: by the places of their closes.
+    ///
+    /// A call is of the first month that ends after it and was closed behind it. Both bounds grow
+    /// from close to close, so one statement finds the months of all calls.
+    ///
+    /// - Parameter wanted: the months whose rows are returned.
+    static func read(
+        _ closes: [StreamMonths.Closed],
+        _ wanted: Set<Month>,
+        of account: AccountID,
+        _ session: Session
+    ) throws -> [Int: [UsageRow]] {
+        let places = closes.indices.filter { wanted.contains(closes[$0].closing.month) }
+        guard let last = places.last else { return [:] }
         let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
+            """
+            WITH usage AS (
+                SELECT greatest(width_bucket(version - 1, \(closes.map(\.version))),
+                        width_bucket(occurred_at, \(closes.map(\.closing.endsAt)))) AS place,
+                    date_trunc('month', occurred_at AT TIME ZONE time_zone)::date
+                        AS service_month,
+                    \(unescaped: groups), \(unescaped: counts), -amount_pico AS charge_pico
+                FROM events JOIN accounts USING (account_id)
+                WHERE account_id = \(account) AND kind = 'usage'
+                    AND version <= \(closes[last].version)
+            )
+            SELECT place::bigint, to_char(service_month, 'YYYY-MM') AS service_month,
+                \(unescaped: groups), count(*) AS calls, \(unescaped: sums),
+                sum(charge_pico) AS charge
+            FROM usage WHERE place = ANY(\(places.map { Int32($0) }))
+            GROUP BY place, usage.service_month, \(unescaped: groups)
+            ORDER BY place, usage.service_month, \(unescaped: groups)
+            """
+        )
+        var found: [Int: [UsageRow]] = [:]
+        for row in rows {
+            found[Int(try row.get("place", as: Int64.self)), default: []].append(try UsageRow(row))
+        }
+        return found
+    }
+
+    /// What came to a period behind a version, of its events.
+    static func read(
+        _ period: DocumentPeriod,
+        of account: AccountID,
+        behind version: Int64,
+        _ session: Session
+    ) throws -> [UsageRow] {
+        let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
+        return try session.executePrepared(
             """
             WITH usage AS (
                 SELECT date_trunc('month', occurred_at AT TIME ZONE time_zone)::date
                         AS service_month,
                     \(unescaped: groups), \(unescaped: counts), -amount_pico AS charge_pico
                 FROM events JOIN accounts USING (account_id)
-                WHERE \(closed.condition) AND kind = 'usage'
+                WHERE account_id = \(account) AND kind = 'usage' AND version > \(version)
+                    AND version <= \(period.closingVersion) AND occurred_at < \(period.endsAt)
             )
             SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups),
                 count(*) AS calls, \(unescaped: sums), sum(charge_pico) AS charge
             FROM usage GROUP BY usage.service_month, \(unescaped: groups)
-            ORDER BY usage.service_month, \(unescaped: groups)
             """
-        )
-        return try rows.map { try UsageRow($0) }
+        ).map { try UsageRow($0) }
     }
 
     /// What was kept of a closed month.
@@ -113,7 +159,7 @@ struct UsageRow: Hashable, Sendable {
         of account: AccountID,
         _ session: Session
     ) throws -> [UsageRow] {
-        try session.execute(
+        try session.executePrepared(
             """
             SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups), calls,
                 \(unescaped: counts), charge_pico AS charge
@@ -123,7 +169,7 @@ struct UsageRow: Hashable, Sendable {
         ).map { try UsageRow($0) }
     }
 
-    /// Keeps what a closed month was invoiced as.
+    /// Keeps what a closed month was invoiced as; rows of one group are kept as their sum.
     static func insert(
         _ rows: [UsageRow],
         _ month: Month,
@@ -131,14 +177,14 @@ struct UsageRow: Hashable, Sendable {
         _ session: Session
     ) throws {
         guard !rows.isEmpty else { return }
+        let sums = countNames.map { "sum(\($0))" }.joined(separator: ", ")
         func tokens(_ tokenClass: TokenClass) -> [Int64] { rows.map { $0.tokens[tokenClass] } }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
             INSERT INTO period_lines (account_id, month, service_month,
                 \(unescaped: groups), calls, \(unescaped: counts), charge_pico)
-            SELECT \(account), \(month.firstDay)::date, service_month::date, project_id, key_id,
-                model, price_version, service_tier, context_threshold, calls,
-                \(unescaped: counts), charge
+            SELECT \(account), \(month.firstDay)::date, service_month::date,
+                \(unescaped: groups), sum(calls), \(unescaped: sums), sum(charge)
             FROM unnest(\(rows.map(\.serviceMonth.firstDay)), \(rows.map(\.project)),
                 \(rows.map(\.key)), \(rows.map(\.model)), \(rows.map(\.priceVersion)),
                 \(rows.map(\.serviceTier)), \(rows.map(\.contextThreshold)),
@@ -147,6 +193,7 @@ struct UsageRow: Hashable, Sendable {
                 \(tokens(.imageInput)), \(tokens(.output)), \(tokens(.audioOutput)),
                 \(rows.map(\.webSearches)), \(rows.map(\.charge)))
                 AS lines (service_month, \(unescaped: groups), calls, \(unescaped: counts), charge)
+            GROUP BY service_month, \(unescaped: groups)
             """
         )
     }

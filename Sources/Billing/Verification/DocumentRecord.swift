@@ -30,12 +30,14 @@ struct DocumentRecord {
     let hash: SHA256Digest
     private let series: String
 
-    /// Throws `.notFound`, and `.corrupt` where something that it rests on is gone.
-    init(_ number: String, _ session: Session) throws {
+    /// - Parameter owner: whose document it must be; nil for anybody's.
+    /// - Throws: `.notFound`, and `.corrupt` where something that it rests on is gone.
+    init(_ number: String, of owner: AccountID? = nil, _ session: Session) throws {
         let rows = try session.execute(
             """
             SELECT documents.*, slug, to_char(month, 'YYYY-MM') AS month_text
-            FROM documents JOIN accounts USING (account_id) WHERE number = \(number)
+            FROM documents JOIN accounts USING (account_id)
+            WHERE number = \(number) AND account_id = coalesce(\(owner), account_id)
             """
         )
         guard let row = rows.first else { throw LedgerError(.notFound, "no document \(number)") }

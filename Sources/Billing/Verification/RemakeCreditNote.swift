@@ -13,7 +13,7 @@ struct RemakeCreditNote {
         self.session = session
     }
 
-    func run(_ record: DocumentRecord) throws -> VerifyDocument.Remade {
+    func run(_ record: DocumentRecord) throws -> VerifyDocuments.Remade {
         guard let number = record.corrects else {
             throw LedgerError(.corrupt, "\(record.number) corrects nothing")
         }
@@ -27,7 +27,7 @@ struct RemakeCreditNote {
         let reason = event?.reason ?? stored?.reason ?? ""
         let draft = CreditInvoice.document(split, of: invoice, reason)
         let document = try record.finalize(draft, session)
-        return VerifyDocument.Remade(
+        return VerifyDocuments.Remade(
             document: document,
             differences: differences(event, document)
         )

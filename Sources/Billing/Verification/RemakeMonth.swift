@@ -12,34 +12,37 @@ struct RemakeMonth {
         self.prices = prices
     }
 
-    func run(_ record: DocumentRecord) throws -> VerifyDocument.Remade {
+    /// - Parameter months: the account's months, the document's own among them.
+    func run(_ record: DocumentRecord, _ months: StreamMonths) throws -> VerifyDocuments.Remade {
         guard let month = record.month else {
             throw LedgerError(.corrupt, "\(record.number) is of no month")
         }
         let account = record.account
-        let closed = try ClosedPeriod(inEvents: month, of: account.id, session)
-        let calendar = try MonthCalendar(of: account.id, through: record.issuedAt, session)
-        guard let bounds = calendar.bounds(of: month) else {
+        let closed = try months.closed(month)
+        guard let bounds = months.calendar.bounds(of: month) else {
             throw LedgerError(.corrupt, "\(record.number) was issued before its month")
         }
-        let fold = try PeriodStore(session).read(
-            account.id,
-            at: closed.closingVersion,
-            calendar,
-            fromEvents: true
+        let facts = try MonthFacts(
+            account,
+            bounds,
+            closed.fold,
+            prices,
+            remade: closed.rows,
+            session
         )
-        let facts = try MonthFacts(account, bounds, fold, prices, closed: closed, session)
-        let document = try InvoiceDocument(
+        let draft = try InvoiceDocument(
             facts,
             issuer: record.issuer.party,
             customer: record.profile.party,
             tax: record.taxRule
         )
+        let document = try record.finalize(draft, session)
         let kept = try ClosedPeriod(month, of: account.id, session)
-        return VerifyDocument.Remade(
-            document: try record.finalize(document, session),
+        return VerifyDocuments.Remade(
+            document: document,
             differences: periodDifferences(kept, closed)
-                + chargingDifferences(record.issuer, closed)
+                + chargingDifferences(record.issuer, closed.closing)
+                + (try roundingDifferences(document, of: account.id, closed))
                 + lineDifferences(try UsageRow.kept(month, of: account.id, session), facts.rows)
         )
     }
@@ -47,18 +50,18 @@ struct RemakeMonth {
     /// The row of the month against the event that closed it.
     private func periodDifferences(
         _ kept: ClosedPeriod,
-        _ closed: ClosedPeriod
+        _ closed: StreamMonths.Closed
     ) -> [DocumentDifference] {
         [
             DocumentDifference(
                 of: "periods.closing_version",
                 stored: "\(kept.closingVersion)",
-                recomputed: "\(closed.closingVersion)"
+                recomputed: "\(closed.version)"
             ),
             DocumentDifference(
                 of: "periods.ends_at",
                 stored: "\(kept.endsAt)",
-                recomputed: "\(closed.endsAt)"
+                recomputed: "\(closed.closing.endsAt)"
             ),
         ].compactMap(\.self)
     }
@@ -66,14 +69,37 @@ struct RemakeMonth {
     /// What the close said of usage that comes behind it, against what its issuer had set.
     private func chargingDifferences(
         _ issuer: Issuer,
-        _ closed: ClosedPeriod
+        _ closing: PeriodClosed
     ) -> [DocumentDifference] {
         [
             DocumentDifference(
                 of: "events.charged_from",
-                stored: closed.chargedFrom?.description,
-                recomputed: issuer.chargedFrom(monthEnding: closed.endsAt)?.description
+                stored: closing.chargedFrom?.description,
+                recomputed: issuer.chargedFrom(monthEnding: closing.endsAt)?.description
             )
+        ].compactMap(\.self)
+    }
+
+    /// The event that books the document's rounding, which comes behind the one that closed its
+    /// month; there is none where nothing is booked.
+    private func roundingDifferences(
+        _ document: InvoiceDocument,
+        of account: AccountID,
+        _ closed: StreamMonths.Closed
+    ) throws -> [DocumentDifference] {
+        let booked = try PeriodStore(session).rounding(of: account, at: closed.version + 2)
+        let isExpected = document.totals.booked != .zero
+        return [
+            DocumentDifference(
+                of: "events.rounding",
+                stored: booked.map { "\($0.amount)" },
+                recomputed: isExpected ? "\(document.totals.booked)" : nil
+            ),
+            DocumentDifference(
+                of: "events.invoice",
+                stored: booked?.invoice,
+                recomputed: isExpected ? document.number : nil
+            ),
         ].compactMap(\.self)
     }
 

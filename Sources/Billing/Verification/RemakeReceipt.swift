@@ -10,9 +10,14 @@ struct RemakeReceipt {
         self.session = session
     }
 
-    func run(_ record: DocumentRecord) throws -> VerifyDocument.Remade {
+    func run(_ record: DocumentRecord) throws -> VerifyDocuments.Remade {
         guard let id = record.grant,
-            let grant = try PaidGrant(inEvents: id, of: record.account, session)
+            let grant = try PaidGrant(
+                inEvents: id,
+                of: record.account,
+                until: record.issuedAt,
+                session
+            )
         else {
             throw LedgerError(.corrupt, "the stream has no paid grant for \(record.number)")
         }
@@ -23,7 +28,7 @@ struct RemakeReceipt {
             customer: record.profile.party,
             tax: record.taxRule
         )
-        return VerifyDocument.Remade(
+        return VerifyDocuments.Remade(
             document: try record.finalize(document, session),
             differences: []
         )
@@ -31,8 +36,14 @@ struct RemakeReceipt {
 }
 
 extension PaidGrant {
-    /// A grant as its event tells it; nil where the stream has no such event.
-    fileprivate init?(inEvents id: GrantID, of account: AccountSummary, _ session: Session) throws {
+    /// A grant as its event tells it, less what was withdrawn of it if it was voided before an
+    /// instant; nil where the stream has no such event.
+    fileprivate init?(
+        inEvents id: GrantID,
+        of account: AccountSummary,
+        until instant: Instant,
+        _ session: Session
+    ) throws {
         let rows = try session.execute(
             """
             SELECT amount_pico, occurred_at, data->>'reference' AS reference
@@ -45,12 +56,33 @@ extension PaidGrant {
         )
         guard let row = rows.first else { return nil }
         let postedAt = try row.get("occurred_at", as: Instant.self)
+        let withdrawn = try Self.voided(id, of: account.id, postedAt, instant, session)
         self.init(
             id: id,
-            amount: try row.get("amount_pico"),
+            amount: try row.get("amount_pico", as: Pico.self) - withdrawn,
             postedAt: postedAt,
             date: try LocalDate.of(postedAt, account.timeZone, session),
             reference: try row.get("reference")
         )
+    }
+
+    /// What was withdrawn of a grant between two instants; nothing where it was not voided then.
+    private static func voided(
+        _ id: GrantID,
+        of account: AccountID,
+        _ first: Instant,
+        _ last: Instant,
+        _ session: Session
+    ) throws -> Pico {
+        let sums = try session.execute(
+            """
+            SELECT coalesce(-sum(amount_pico), 0) AS withdrawn,
+                coalesce(bool_or(kind = 'credit_voided'), false) AS is_voided
+            FROM events
+            WHERE account_id = \(account) AND kind IN ('credit_voided', 'credit_expired')
+                AND occurred_at BETWEEN \(first) AND \(last) AND data->>'grant' = \(id)::text
+            """
+        ).single()
+        return try sums.get("is_voided") ? sums.get("withdrawn") : .zero
     }
 }

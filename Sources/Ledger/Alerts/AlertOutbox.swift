@@ -13,29 +13,28 @@ package struct AlertOutbox {
     /// Writes the alerts, and a delivery for every endpoint that wants one.
     ///
     /// What is written while no endpoint wants it is kept all the same, and can be sent by hand.
-    package func write(_ alerts: [Alert]) throws {
+    ///
+    /// - Parameter slugs: those of all accounts of the alerts, where the caller knows them.
+    package func write(_ alerts: [Alert], slugs known: [AccountID: String]? = nil) throws {
         guard !alerts.isEmpty else { return }
-        let slugs = try readSlugs(alerts.compactMap(\.account))
+        let slugs = try known ?? readSlugs(alerts.compactMap(\.account))
         let ids = alerts.map { AlertID.make(at: $0.at) }
         let bodies = alerts.map { alert in
             alert.body(account: alert.account.flatMap { slugs[$0] })
         }
-        _ = try session.execute(
+        _ = try session.executePrepared(
             """
-            INSERT INTO webhook_messages (account_id, message_id, kind, body, created_at)
-            SELECT * FROM unnest(\(alerts.map(\.place)), \(ids),
-                \(alerts.map(\.kind.rawValue)), \(bodies), \(alerts.map(\.at)))
-            """
-        )
-        _ = try session.execute(
-            """
+            WITH message AS (
+                INSERT INTO webhook_messages (account_id, message_id, kind, body, created_at)
+                SELECT * FROM unnest(\(alerts.map(\.place)), \(ids),
+                    \(alerts.map(\.kind.rawValue)), \(bodies), \(alerts.map(\.at)))
+                RETURNING account_id, message_id, kind, created_at
+            )
             INSERT INTO webhook_deliveries (account_id, message_id, endpoint_id, began_at, due_at)
             SELECT message.account_id, message.message_id, endpoint.endpoint_id,
                 message.created_at, message.created_at
-            FROM webhook_messages AS message CROSS JOIN webhook_endpoints AS endpoint
-            WHERE (message.account_id, message.message_id) IN
-                    (SELECT * FROM unnest(\(alerts.map(\.place)), \(ids)))
-                AND endpoint.state <> 'deleted'
+            FROM message CROSS JOIN webhook_endpoints AS endpoint
+            WHERE endpoint.state <> 'deleted'
                 AND (endpoint.sees_account_id IS NULL
                     OR endpoint.sees_account_id = message.account_id)
                 AND (endpoint.kinds = '{}' OR message.kind = ANY(endpoint.kinds))

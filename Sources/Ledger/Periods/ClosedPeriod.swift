@@ -8,8 +8,6 @@ package struct ClosedPeriod: Hashable, Sendable {
     package let endsAt: Instant
     /// The last version that is in it.
     package let closingVersion: Int64
-    /// From when on it still charges usage that comes behind it, by the event that closed it.
-    package private(set) var chargedFrom: Instant?
     /// What the month before had taken; nil for an account's first.
     private let before: Before?
 
@@ -40,36 +38,6 @@ package struct ClosedPeriod: Hashable, Sendable {
                 closingVersion: try row.get("closing_version")
             )
         }
-    }
-
-    /// A closed month as the stream alone has it, by the events that closed it and the month before.
-    ///
-    /// - Throws: `.corrupt` where no event closed it.
-    package init(inEvents month: Month, of account: AccountID, _ session: Session) throws {
-        let rows = try session.execute(
-            """
-            SELECT \(EventRow.columns) FROM events
-            WHERE account_id = \(account) AND kind = 'period_closed' ORDER BY version
-            """
-        )
-        var before: Before?
-        for row in rows {
-            let recorded = try EventRow(row).recorded
-            guard case .periodClosed(let closed) = recorded.event.body else { continue }
-            let version = recorded.version - 1
-            guard closed.month == month else {
-                before = Before(endsAt: closed.endsAt, closingVersion: version)
-                continue
-            }
-            self.account = account
-            self.month = month
-            endsAt = closed.endsAt
-            closingVersion = version
-            chargedFrom = closed.chargedFrom
-            self.before = before
-            return
-        }
-        throw LedgerError(.corrupt, "no event closed the month \(month)")
     }
 
     /// Which events stand on the document, as a condition on `events`: those that occurred before

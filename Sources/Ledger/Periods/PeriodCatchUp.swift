@@ -18,24 +18,51 @@ package struct PeriodCatchUp: Sendable {
     /// A task that is cancelled stops behind a page, whose checkpoint stays.
     ///
     /// - Parameter now: the instant that months are reckoned to.
-    package func run(_ slug: String, at now: Instant) async throws(LedgerError) {
-        var isDone = false
-        while !isDone {
+    /// - Returns: how many events the account has behind its last closed month.
+    @discardableResult
+    package func run(_ slug: String, at now: Instant) async throws(LedgerError) -> Int64 {
+        while true {
             guard !Task.isCancelled else {
                 throw LedgerError(.unavailable, "cancelled before a page was read")
             }
-            isDone = try await step(slug, at: now)
+            let standing = try await standing(slug)
+            let least = min(PeriodStore.eventsPerCheckpoint, pageSize)
+            guard standing.behind >= least else { return standing.open }
+            try await step(slug, at: now)
         }
     }
 
-    /// Moves on by a page; true when that reached the head as it was.
-    private func step(_ slug: String, at now: Instant) async throws(LedgerError) -> Bool {
+    /// Moves the checkpoint on by a page.
+    private func step(_ slug: String, at now: Instant) async throws(LedgerError) {
         try await database.ledgerCommand { [pageSize] session in
             let account = try AccountSummary.read(slug: slug, session)
-            guard account.version > 0 else { return true }
             let calendar = try MonthCalendar(of: account.id, through: now, session)
-            return try PeriodStore(session, pageSize: pageSize)
+            _ = try PeriodStore(session, pageSize: pageSize)
                 .catchUp(account.id, to: account.version, calendar)
+        }
+    }
+
+    private struct Standing: Sendable {
+        /// Events behind the checkpoint.
+        let behind: Int64
+        /// Events behind the last closed month.
+        let open: Int64
+    }
+
+    private func standing(_ slug: String) async throws(LedgerError) -> Standing {
+        try await database.ledgerRead { session in
+            let rows = try session.execute(
+                """
+                SELECT heads.version - coalesce(checkpoints.version, 0) AS behind,
+                    heads.version - coalesce((SELECT max(closing_version) FROM periods
+                        WHERE periods.account_id = heads.account_id), 0) AS open
+                FROM accounts JOIN account_heads AS heads USING (account_id)
+                    LEFT JOIN period_checkpoints AS checkpoints USING (account_id)
+                WHERE slug = \(slug)
+                """
+            )
+            guard let row = rows.first else { throw LedgerError(.notFound, "no account \(slug)") }
+            return Standing(behind: try row.get("behind"), open: try row.get("open"))
         }
     }
 }

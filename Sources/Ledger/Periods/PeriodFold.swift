@@ -31,24 +31,25 @@ package struct PeriodFold: Hashable, Sendable, Codable {
 
     /// Takes the stream's next event; `calendar` tells the month that it occurred in.
     mutating func apply(_ event: PeriodEntry, _ calendar: MonthCalendar) {
-        if case .closed(let month) = event.effect { return close(month, event) }
+        if case .closed(let closed) = event.effect { return close(closed.month, event) }
         let occurred = calendar.month(of: event.entry.occurredAt)
         let first = firstOpen ?? occurred
         firstOpen = first
         let index = place(max(occurred, first))
         open[index].add(event.amount, of: event.kind)
         guard event.kind == .usage else { return burnDown.apply(event.entry) }
-        let before = burnDown.grants
-        burnDown.apply(event.entry)
-        open[index].addCall(-event.amount, burned: burnt(before))
-    }
-
-    /// What the last event took from each grant, in the order in which they burn.
-    private func burnt(_ before: [BurningGrant]) -> [(grant: BurningGrant, amount: Pico)] {
-        if before.count == 1, let only = burnDown.grants.first {
-            return [(only, before[0].rest - only.rest)]
+        // Taken out and put back, for the burn-down is changed meanwhile: a copy for each call would
+        // cost more than all the rest.
+        var month = OpenMonth(month: open[index].month)
+        swap(&month, &open[index])
+        var left = month.addCall(-event.amount)
+        burnDown.apply(event.entry) { grant, amount in
+            // More is burned only for what an earlier, forced event left unpaid.
+            let part = min(left, amount)
+            left -= part
+            month.cover(grant, part)
         }
-        return before.map { ($0, $0.rest - burnDown.rest(of: $0.id)) }
+        swap(&month, &open[index])
     }
 
     private mutating func close(_ month: Month, _ event: PeriodEntry) {
@@ -113,22 +114,19 @@ package struct OpenMonth: Hashable, Sendable, Codable {
         }
     }
 
-    fileprivate mutating func addCall(
-        _ charge: Pico,
-        burned: [(grant: BurningGrant, amount: Pico)]
-    ) {
+    /// Counts a call and returns what it cost.
+    fileprivate mutating func addCall(_ charge: Pico) -> Pico {
         calls += 1
         usage += charge
-        var left = charge
-        for (grant, amount) in burned where left > .zero && amount > .zero {
-            // More is burned only for what an earlier, forced event left unpaid.
-            let part = min(left, amount)
-            left -= part
-            if let index = covered.firstIndex(where: { $0.grant == grant.id }) {
-                covered[index].amount += part
-            } else {
-                covered.append(Covered(grant: grant.id, kind: grant.kind, amount: part))
-            }
+        return charge
+    }
+
+    fileprivate mutating func cover(_ grant: BurningGrant, _ amount: Pico) {
+        guard amount > .zero else { return }
+        if let index = covered.firstIndex(where: { $0.grant == grant.id }) {
+            covered[index].amount += amount
+        } else {
+            covered.append(Covered(grant: grant.id, kind: grant.kind, amount: amount))
         }
     }
 }
@@ -137,7 +135,8 @@ package struct OpenMonth: Hashable, Sendable, Codable {
 struct PeriodEntry: Hashable, Sendable {
     enum Effect: Hashable, Sendable {
         case nothing
-        case closed(Month)
+        case closed(PeriodClosed)
+        case rounded(InvoiceRounding)
     }
 
     let entry: BurnDownEntry

@@ -31,6 +31,53 @@ package struct PeriodStore {
         return fold
     }
 
+    /// What documents rest on in a stream.
+    package enum Mark {
+        /// A month was closed; `open` has what fell to it until then.
+        case closed(PeriodClosed, open: PeriodFold)
+        /// The rounding of a document was booked.
+        case rounded(InvoiceRounding, version: Int64)
+    }
+
+    /// Folds the whole stream up to a version, whatever checkpoint there is, and tells of each mark
+    /// in it, in order; so all months of an account are remade by one reading.
+    ///
+    /// - Parameter body: returns whether to go on.
+    package func forEachMark(
+        of account: AccountID,
+        upTo version: Int64,
+        _ calendar: MonthCalendar,
+        _ body: (Mark) throws -> Bool
+    ) throws {
+        var fold = PeriodFold()
+        while fold.version < version {
+            for entry in try readPage(account, behind: fold.version, upTo: version) {
+                switch entry.effect {
+                case .nothing: break
+                case .closed(let closed):
+                    guard try body(.closed(closed, open: fold)) else { return }
+                case .rounded(let rounding):
+                    guard try body(.rounded(rounding, version: entry.entry.version)) else { return }
+                }
+                fold.apply(entry, calendar)
+            }
+        }
+    }
+
+    /// The rounding that an event books; nil where there is no such event.
+    package func rounding(of account: AccountID, at version: Int64) throws -> InvoiceRounding? {
+        let rows = try session.execute(
+            """
+            SELECT \(EventRow.columns) FROM events
+            WHERE account_id = \(account) AND version = \(version) AND kind = 'rounding'
+            """
+        )
+        guard let row = rows.first,
+            case .rounding(let rounding) = try EventRow(row).recorded.event.body
+        else { return nil }
+        return rounding
+    }
+
     /// Folds one page of events behind the checkpoint, and keeps what comes of it.
     ///
     /// - Returns: whether all events up to the version are folded.
@@ -50,7 +97,7 @@ package struct PeriodStore {
     ///
     /// It holds nothing that is not in the stream, and can be deleted at any time.
     package func keep(_ fold: PeriodFold, of account: AccountID) throws {
-        let kept = try session.execute(
+        let kept = try session.executePrepared(
             "SELECT version FROM period_checkpoints WHERE account_id = \(account)"
         ).first?.get("version", as: Int64.self)
         guard fold.version - (kept ?? 0) >= min(Self.eventsPerCheckpoint, pageSize) else { return }
@@ -75,15 +122,26 @@ package struct PeriodStore {
         to version: Int64,
         _ calendar: MonthCalendar
     ) throws {
-        let entries = try readEntries(account, behind: fold.version, upTo: version)
-        guard !entries.isEmpty else {
-            throw LedgerError(.corrupt, "the stream ends before version \(version)")
+        for entry in try readPage(account, behind: fold.version, upTo: version) {
+            fold.apply(entry, calendar)
         }
-        for entry in entries { fold.apply(entry, calendar) }
+    }
+
+    /// The next page of events, which is never empty.
+    private func readPage(
+        _ account: AccountID,
+        behind version: Int64,
+        upTo last: Int64
+    ) throws -> [PeriodEntry] {
+        let entries = try readEntries(account, behind: version, upTo: last)
+        guard !entries.isEmpty else {
+            throw LedgerError(.corrupt, "the stream ends before version \(last)")
+        }
+        return entries
     }
 
     private func checkpoint(of account: AccountID, upTo version: Int64) throws -> PeriodFold? {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT state FROM period_checkpoints
             WHERE account_id = \(account) AND version <= \(version)
@@ -99,9 +157,10 @@ package struct PeriodStore {
         behind version: Int64,
         upTo last: Int64
     ) throws -> [PeriodEntry] {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
-            SELECT version, kind, occurred_at, amount_pico, admitted_at FROM events
+            SELECT version, kind = 'usage' AS is_usage, amount_pico, occurred_at, admitted_at
+            FROM events
             WHERE account_id = \(account) AND version > \(version) AND version <= \(last)
             ORDER BY version LIMIT \(pageSize)
             """
@@ -111,20 +170,17 @@ package struct PeriodStore {
         var others: [Int64: Int] = [:]
         for row in rows {
             let version = try row.get("version", as: Int64.self)
-            let kind = try row.get("kind", as: EventKind.self)
+            let isUsage = try row.get("is_usage", as: Bool.self)
             let amount = try row.get("amount_pico", as: Pico.self)
-            if kind != .usage { others[version] = entries.count }
+            let occurredAt = try row.get("occurred_at", as: Instant.self)
+            if !isUsage { others[version] = entries.count }
             let change: BurnDownEntry.Change =
-                kind == .usage
-                ? .taken(-amount, at: try row.get("admitted_at")) : .nothing
+                isUsage ? .taken(-amount, at: try row.get("admitted_at")) : .nothing
             entries.append(
                 PeriodEntry(
-                    entry: BurnDownEntry(
-                        version: version,
-                        occurredAt: try row.get("occurred_at"),
-                        change: change
-                    ),
-                    kind: kind,
+                    entry: BurnDownEntry(version: version, occurredAt: occurredAt, change: change),
+                    // Of the others nothing is meant yet: they are read whole.
+                    kind: .usage,
                     amount: amount
                 )
             )
@@ -140,7 +196,7 @@ package struct PeriodStore {
         of account: AccountID
     ) throws {
         guard !others.isEmpty else { return }
-        let full = try session.execute(
+        let full = try session.executePrepared(
             """
             SELECT \(EventRow.columns) FROM events
             WHERE account_id = \(account) AND version = ANY(\(Array(others.keys)))
@@ -156,8 +212,12 @@ package struct PeriodStore {
 
 extension PeriodEntry {
     init(_ recorded: RecordedEvent) {
-        var effect = Effect.nothing
-        if case .periodClosed(let closed) = recorded.event.body { effect = .closed(closed.month) }
+        let effect: Effect =
+            switch recorded.event.body {
+            case .periodClosed(let closed): .closed(closed)
+            case .rounding(let rounding): .rounded(rounding)
+            default: .nothing
+            }
         self.init(
             entry: BurnDownEntry(recorded),
             kind: recorded.event.body.kind,

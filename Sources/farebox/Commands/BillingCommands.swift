@@ -1,4 +1,5 @@
 import Billing
+import Foundation
 import Ledger
 import Schema
 
@@ -22,6 +23,7 @@ enum BillingCommands {
             options: partyOptions + [
                 .value("--bank-account", "TEXT", "where payments go"),
                 .value("--series", "TEXT", "what numbers begin with, such as INV"),
+                .value("--logo", "FILE", "an SVG of filled paths, for the head of documents"),
                 .value(
                     "--late-days",
                     "N",
@@ -102,13 +104,26 @@ enum BillingCommands {
         )
         issuer.lateDays = try invocation.integer(option: "--late-days", in: 0...Issuer.lateDaysMax)
             .map { Int32($0) }
+        issuer.logo = try invocation["--logo"].map(readLogo)
+        let given = issuer
         return try await CommandDatabase.with(invocation) { database in
-            let set = try await BillingParties(database).setIssuer(issuer, at: SystemClock.now())
+            let set = try await BillingParties(database).setIssuer(given, at: SystemClock.now())
             return CommandResult(
                 text: "\(set.slug) issues documents \(set.series)-… as \(set.party.legalName).",
                 json: .issuer(set)
             )
         }
+    }
+
+    /// Reads one byte more than a logo may have, so that the whole is judged and no more is read.
+    private static func readLogo(_ path: String) throws -> String {
+        guard let handle = FileHandle(forReadingAtPath: path),
+            let data = try? handle.read(upToCount: Issuer.logoBytesMax + 1)
+        else { throw CommandFailure("\(path) cannot be read") }
+        guard let text = String(bytes: data, encoding: .utf8) else {
+            throw CommandFailure("\(path) is no SVG")
+        }
+        return text
     }
 
     private static func listIssuers(_ invocation: Invocation) async throws -> CommandResult {
@@ -214,6 +229,7 @@ extension JSONNode {
                 ("slug", .text(issuer.slug)), ("series", .text(issuer.series)),
                 ("revision", .integer(issuer.revision)),
                 ("late_days", issuer.lateDays.map { .integer(Int64($0)) } ?? .null),
+                ("has_logo", .flag(issuer.logo != nil)),
             ] + party(issuer.party)
         )
     }

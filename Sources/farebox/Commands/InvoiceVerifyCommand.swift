@@ -27,36 +27,41 @@ enum InvoiceVerifyCommand {
             throw UsageError("give the number of a document, or --all")
         }
         return try await CommandDatabase.with(invocation) { database in
-            let invoices = Invoices(database)
-            let numbers: [String]
-            if let number { numbers = [number] } else { numbers = try await invoices.numbers() }
-            var verdicts: [DocumentVerdict] = []
-            for number in numbers { verdicts.append(try await invoices.verify(number)) }
-            let wrong = verdicts.filter { !$0.isOK }
+            let report = try await verify(number, Invoices(database))
             await VerificationRun(
                 .documents,
                 scope: number,
                 from: start,
                 to: SystemClock.now(),
-                checked: Int64(verdicts.count),
-                findings: wrong.map { "\($0.number) is not what the events make of it" },
-                findingCount: Int64(wrong.count)
+                checked: Int64(report.documents),
+                findings: report.wrong.map { "\($0.number) is not what the events make of it" },
+                findingCount: Int64(report.wrong.count)
             ).record(in: database)
             return CommandResult(
-                text: text(verdicts),
-                json: node(verdicts),
-                exitCode: verdicts.allSatisfy(\.isOK) ? 0 : 1
+                text: text(report),
+                json: node(report),
+                exitCode: report.wrong.isEmpty ? 0 : 1
             )
         }
     }
 
-    private static func text(_ verdicts: [DocumentVerdict]) -> String {
-        let wrong = verdicts.filter { !$0.isOK }
-        guard !wrong.isEmpty else {
-            return "\(documents(verdicts.count)) verified: made again of the events, to the byte."
+    private static func verify(
+        _ number: String?,
+        _ invoices: Invoices
+    ) async throws -> Invoices.VerificationReport {
+        guard let number else { return try await invoices.verifyAll() }
+        var report = Invoices.VerificationReport()
+        report.add(try await invoices.verify(number))
+        return report
+    }
+
+    private static func text(_ report: Invoices.VerificationReport) -> String {
+        guard !report.wrong.isEmpty else {
+            return "\(documents(report.documents)) verified: made again of the events, to the byte."
         }
-        let last = "\(wrong.count) of \(documents(verdicts.count)) not what the events make of it."
-        return (wrong.flatMap(lines) + [last]).joined(separator: "\n")
+        let last =
+            "\(report.wrong.count) of \(documents(report.documents)) not what the events make of it."
+        return (report.wrong.flatMap(lines) + [last]).joined(separator: "\n")
     }
 
     private static func documents(_ count: Int) -> String {
@@ -71,16 +76,16 @@ enum InvoiceVerifyCommand {
         let more = verdict.differences.count - lines.count
         if more > 0 { lines.append("\(verdict.number)  and \(more) more: --json has them all") }
         if let failure = verdict.failure {
-            lines.append("\(verdict.number)  cannot be made again: \(failure)")
+            lines.append("\(verdict.number)  \(failure)")
         }
         return lines
     }
 
-    private static func node(_ verdicts: [DocumentVerdict]) -> JSONNode {
-        let findings = verdicts.flatMap(findings)
+    private static func node(_ report: Invoices.VerificationReport) -> JSONNode {
+        let findings = report.wrong.flatMap(findings)
         return .object([
-            ("ok", .flag(verdicts.allSatisfy(\.isOK))),
-            ("documents", .integer(Int64(verdicts.count))),
+            ("ok", .flag(report.wrong.isEmpty)),
+            ("documents", .integer(Int64(report.documents))),
             ("finding_count", .integer(Int64(findings.count))), ("findings", .array(findings)),
         ])
     }

@@ -218,7 +218,8 @@ enum LedgerReplayCommand {
         let counts: [(String, Int)] = [
             ("kept", report.kept), ("appended", report.appended),
             ("already_there", report.alreadyThere), ("late", report.late),
-            ("parked", report.parked), ("unreadable", report.unreadable), ("leases_closed", report.closedLeases),
+            ("parked", report.parked), ("unreadable", report.unreadable),
+            ("leases_closed", report.closedLeases),
             ("unshipped", report.unshipped), ("open_calls", report.openCalls),
         ]
         return .object(

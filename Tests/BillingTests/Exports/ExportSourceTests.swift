@@ -30,6 +30,40 @@ struct ExportSourceTests {
         }
     }
 
+    @Test func `a document keeps the logo that its issuer had when it was issued`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            try await stage.charge(Pico(1), account)
+            try await stage.setLogo("#c00")
+            try await stage.advance(to: "2025-08-02T00:00:00Z")
+            let june = try #require(try await stage.close("2025-06").first?.number)
+            let red = try await stage.invoices.export(of: june).bytes(.pdf)
+            try await stage.setLogo("#00c")
+            #expect(try await stage.invoices.export(of: june).bytes(.pdf) == red)
+            let stored = try await stage.invoices.export(of: june).bytes(.json)
+            #expect(try InvoiceExport(stored: stored).bytes(.pdf) != red)
+        }
+    }
+
+    @Test func `a logo that no page could show is refused, and nothing is changed`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let copy = stage
+            for logo in [
+                "<svg viewBox='0 0 9 9'><circle/></svg>",
+                String(repeating: " ", count: Issuer.logoBytesMax + 1),
+            ] {
+                var issuer = try #require(try await stage.parties.issuers().first)
+                issuer.logo = logo
+                let given = issuer
+                let error = await #expect(throws: LedgerError.self) {
+                    try await copy.parties.setIssuer(given, at: copy.now)
+                }
+                #expect(error?.code == .invalid)
+            }
+            #expect(try await stage.parties.issuers().map(\.revision) == [1])
+        }
+    }
+
     @Test func `each call is in the export of exactly one month, and they sum to it`()
         async throws
     {
@@ -80,5 +114,14 @@ struct ExportSourceTests {
         }
         let names = try #require(lines.first)
         return lines.dropFirst().map { Dictionary(uniqueKeysWithValues: zip(names, $0)) }
+    }
+}
+
+extension MonthStage {
+    /// Gives the issuer a logo of one colour.
+    fileprivate func setLogo(_ fill: String) async throws {
+        var issuer = try #require(try await parties.issuers().first)
+        issuer.logo = "<svg viewBox='0 0 40 10'><path fill='\(fill)' d='M0 0h40v10H0z'/></svg>"
+        _ = try await parties.setIssuer(issuer, at: now)
     }
 }
