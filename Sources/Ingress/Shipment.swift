@@ -8,26 +8,36 @@ package struct Shipment: Sendable {
     package static let eventsMax = 500
 
     package let entries: [JournalEntry]
-    package let events: [Event]
+    package let hashed: [HashedEvent]
 
     /// - Throws: what `EventEncoding.decode` says of an entry that cannot be read.
     package init(_ entries: [JournalEntry]) throws {
         self.entries = entries
-        events = try entries.map { try EventEncoding.decode($0.payload) }
+        hashed = try entries.map { try HashedEvent(decoding: $0.payload) }
     }
 
-    /// A charge that is in the ledger, or parked there, and no longer on its way from a lease.
+    package var events: [Event] { hashed.map(\.event) }
+
+    /// Charges that are in the ledger, or parked there, and no longer on their way from a lease.
     package struct Arrival: Hashable, Sendable {
         package let account: AccountID
         package let lease: LeaseID
         package let charge: Pico
     }
 
-    /// The charges that the escrow may forget, once the entries are marked as shipped.
+    /// The charges that the escrow may forget, once the entries are marked as shipped; one sum for
+    /// each lease.
     package var arrivals: [Arrival] {
-        events.compactMap { event in
-            guard case .usage(let usage) = event.body, let lease = usage.lease else { return nil }
-            return Arrival(account: event.account, lease: lease, charge: usage.charge)
+        var sums: [LeaseKey: Pico] = [:]
+        for hashed in hashed {
+            guard case .usage(let usage) = hashed.event.body, let lease = usage.lease else {
+                continue
+            }
+            sums[LeaseKey(account: hashed.event.account, lease: lease), default: .zero] +=
+                usage.charge
+        }
+        return sums.map { key, charge in
+            Arrival(account: key.account, lease: key.lease, charge: charge)
         }
     }
 
@@ -41,9 +51,9 @@ package struct Shipment: Sendable {
 
     /// The events that were set aside, and why.
     package func parked(_ outcomes: [AppendOutcome]) -> [(event: Event, reason: ParkReason)] {
-        zip(events, outcomes).compactMap { event, outcome in
+        zip(hashed, outcomes).compactMap { hashed, outcome in
             guard case .parked(let reason) = outcome else { return nil }
-            return (event, reason)
+            return (hashed.event, reason)
         }
     }
 }

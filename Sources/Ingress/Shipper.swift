@@ -88,8 +88,8 @@ package struct Shipper: Sendable {
             guard let shipment = try? Shipment(page.entries) else {
                 throw LedgerError(.corrupt, "the journal keeps an event that cannot be read")
             }
-            _ = try await store.append(shipment.events)
-            count += shipment.events.count
+            _ = try await store.append(hashed: shipment.hashed)
+            count += page.entries.count
             next = page.next
         }
         return count
@@ -110,7 +110,7 @@ package struct Shipper: Sendable {
         let entries = try await journal.unshipped(limit: Shipment.eventsMax)
         guard !entries.isEmpty else { return 0 }
         let shipment = try Shipment(entries)
-        let outcomes = try await store.append(shipment.events)
+        let outcomes = try await store.append(hashed: shipment.hashed)
         try await journal.markShipped(entries)
         let parked = shipment.parked(outcomes)
         for (event, reason) in parked {
@@ -135,7 +135,7 @@ package struct Shipper: Sendable {
         for arrival in shipment.arrivals {
             escrow.shipped(arrival.account, lease: arrival.lease, amount: arrival.charge)
         }
-        metrics.shipped(shipment.events.count, parked: parked.count, late: late.map(\.charge))
-        return shipment.events.count
+        metrics.shipped(entries.count, parked: parked.count, late: late.map(\.charge))
+        return entries.count
     }
 }

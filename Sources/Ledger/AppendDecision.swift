@@ -246,6 +246,12 @@ package struct HashedEvent: Sendable {
         self.event = event
         contentHash = EventEncoding.contentHash(event)
     }
+
+    /// Reads canonical bytes, whose hash is the event's: no event has other ones.
+    package init(decoding bytes: [UInt8]) throws(EventDecodingError) {
+        event = try EventEncoding.decode(bytes)
+        contentHash = SHA256.hash(bytes)
+    }
 }
 
 /// An event's id within its account.

@@ -4,41 +4,42 @@ import Schema
 
 /// A batch of placed events turned into columns, as one INSERT takes it.
 struct EventColumns {
-    private var account: [AccountID] = []
-    private var version: [Int64] = []
-    private var id: [EventID] = []
-    private var kind: [EventKind] = []
-    private var occurredAt: [Instant] = []
-    private var amount: [Pico] = []
-    private var contentHash: [SHA256Digest] = []
-    private var currency: [Currency?] = []
-    private var request: [RequestID?] = []
-    private var lease: [LeaseID?] = []
-    private var key: [KeyID?] = []
-    private var project: [ProjectID?] = []
-    private var admittedAt: [Instant?] = []
-    private var model: [String?] = []
-    private var upstream: [String?] = []
-    private var upstreamModel: [String?] = []
-    private var endpoint: [Endpoint?] = []
-    private var streamed: [Bool?] = []
-    private var serviceTier: [ServiceTier?] = []
-    private var contextThreshold: [Int32?] = []
+    private let count: Int
+    private var account = ArrayColumn<UUIDBytes>()
+    private var version = ArrayColumn<Int64>()
+    private var id = ArrayColumn<UUIDBytes>()
+    private var kind = ArrayColumn<String>()
+    private var occurredAt = ArrayColumn<Timestamp>()
+    private var amount = ArrayColumn<Int128>()
+    private var contentHash = ArrayColumn<Bytea>()
+    private var currency = ArrayColumn<String>()
+    private var request = ArrayColumn<UUIDBytes>()
+    private var lease = ArrayColumn<UUIDBytes>()
+    private var key = ArrayColumn<UUIDBytes>()
+    private var project = ArrayColumn<UUIDBytes>()
+    private var admittedAt = ArrayColumn<Timestamp>()
+    private var model = ArrayColumn<String>()
+    private var upstream = ArrayColumn<String>()
+    private var upstreamModel = ArrayColumn<String>()
+    private var endpoint = ArrayColumn<String>()
+    private var streamed = ArrayColumn<Bool>()
+    private var serviceTier = ArrayColumn<String>()
+    private var contextThreshold = ArrayColumn<Int32>()
     /// From `input_tokens` to `web_searches`.
-    private var counts = [[Int32?]](repeating: [], count: 10)
-    private var latency: [Int64?] = []
-    private var firstByte: [Int64?] = []
-    private var status: [Int32?] = []
-    private var outcome: [UsageOutcome?] = []
-    private var source: [UsageSource?] = []
-    private var priceVersion: [Int64?] = []
-    private var hold: [Int64?] = []
-    private var charge: [Int64?] = []
-    private var fromLease: [Int64?] = []
-    private var excess: [Int64?] = []
-    private var upstreamCost: [Int64?] = []
-    private var capped: [Int16?] = []
-    private var data: [JSONText?] = []
+    private var counts = [ArrayColumn<Int32>](repeating: ArrayColumn(), count: 10)
+    private var latency = ArrayColumn<Int64>()
+    private var firstByte = ArrayColumn<Int64>()
+    private var status = ArrayColumn<Int32>()
+    private var outcome = ArrayColumn<String>()
+    private var source = ArrayColumn<String>()
+    private var priceVersion = ArrayColumn<Int64>()
+    private var hold = ArrayColumn<Int64>()
+    private var charge = ArrayColumn<Int64>()
+    private var fromLease = ArrayColumn<Int64>()
+    private var excess = ArrayColumn<Int64>()
+    private var upstreamCost = ArrayColumn<Int64>()
+    private var capped = ArrayColumn<Int16>()
+    private var data = ArrayColumn<JSONText>()
 
     /// The columns that only usage has.
     static let usageColumns: SQL = """
@@ -52,68 +53,106 @@ struct EventColumns {
         """
 
     init(_ placed: [PlacedEvent], currencies: [AccountID: Currency]) {
+        count = placed.count
         for placed in placed {
             let event = placed.hashed.event
             account.append(event.account)
             version.append(placed.version)
             id.append(event.id)
-            kind.append(event.body.kind)
+            kind.append(event.body.kind.rawValue)
             occurredAt.append(event.occurredAt)
-            amount.append(placed.effect.amount)
-            contentHash.append(placed.hashed.contentHash)
+            amount.append(placed.effect.amount.units)
+            placed.hashed.contentHash.withUnsafeBytes { contentHash.append($0) }
             if case .usage(let usage) = event.body {
                 append(usage, placed.effect)
                 let own = usage.upstreamCost == nil ? nil : currencies[event.account]
-                currency.append(usage.upstreamCostCurrency ?? own)
+                currency.append((usage.upstreamCostCurrency ?? own)?.code)
             } else {
-                append(nil, placed.effect)
-                currency.append(nil)
+                appendNoUsage()
             }
             data.append(event.body.data)
         }
     }
 
-    /// Appends a call's columns, or NULLs.
-    private mutating func append(_ usage: Usage?, _ effect: EventEffect) {
-        request.append(usage?.request)
-        lease.append(usage?.lease)
-        key.append(usage?.key)
-        project.append(usage?.project)
-        admittedAt.append(usage?.admittedAt)
-        model.append(usage?.model)
-        upstream.append(usage?.upstream)
-        upstreamModel.append(usage?.upstreamModel)
-        endpoint.append(usage?.endpoint)
-        streamed.append(usage?.isStreamed)
-        serviceTier.append(usage?.serviceTier)
-        contextThreshold.append(usage?.contextTier.threshold)
-        let tokens = usage?.tokens
-        for (index, count) in [
-            tokens?.input, tokens?.cacheRead, tokens?.cacheWriteShort, tokens?.cacheWriteLong,
-            tokens?.audioInput, tokens?.imageInput, tokens?.output, tokens?.audioOutput,
-            tokens?.reasoning, usage?.webSearches,
-        ].enumerated() {
-            // Bounded far below by `Event.defect`.
-            counts[index].append(count.map { Int32($0) })
-        }
-        latency.append(usage?.latencyMilliseconds)
-        firstByte.append(usage?.firstByteMilliseconds)
-        status.append((usage?.status).map { Int32($0) })
-        outcome.append(usage?.outcome)
-        source.append(usage?.source)
-        priceVersion.append(usage?.priceVersion.number)
-        hold.append(usage?.hold.int64)
-        charge.append(usage?.charge.int64)
-        fromLease.append(usage == nil ? nil : effect.fromLease.int64)
-        excess.append(usage == nil ? nil : effect.excess.int64)
-        upstreamCost.append(usage?.upstreamCost?.int64)
-        let scopes = usage?.capped ?? []
-        capped.append(scopes.isEmpty ? nil : Int16(scopes.rawValue))
+    private mutating func append(_ usage: Usage, _ effect: EventEffect) {
+        request.append(usage.request)
+        lease.append(usage.lease)
+        key.append(usage.key)
+        project.append(usage.project)
+        admittedAt.append(usage.admittedAt)
+        model.append(usage.model)
+        upstream.append(usage.upstream)
+        upstreamModel.append(usage.upstreamModel)
+        endpoint.append(usage.endpoint.rawValue)
+        streamed.append(usage.isStreamed)
+        serviceTier.append(usage.serviceTier.rawValue)
+        contextThreshold.append(usage.contextTier.threshold)
+        append(usage.tokens)
+        append(count: usage.webSearches, to: 9)
+        latency.append(usage.latencyMilliseconds)
+        firstByte.append(usage.firstByteMilliseconds)
+        status.append(Int32(usage.status))
+        outcome.append(usage.outcome.rawValue)
+        source.append(usage.source.rawValue)
+        priceVersion.append(usage.priceVersion.number)
+        hold.append(usage.hold.int64)
+        charge.append(usage.charge.int64)
+        fromLease.append(effect.fromLease.int64)
+        excess.append(effect.excess.int64)
+        upstreamCost.append(usage.upstreamCost?.int64)
+        capped.append(usage.capped.isEmpty ? nil : Int16(usage.capped.rawValue))
+    }
+
+    private mutating func append(_ tokens: TokenUsage) {
+        append(count: tokens.input, to: 0)
+        append(count: tokens.cacheRead, to: 1)
+        append(count: tokens.cacheWriteShort, to: 2)
+        append(count: tokens.cacheWriteLong, to: 3)
+        append(count: tokens.audioInput, to: 4)
+        append(count: tokens.imageInput, to: 5)
+        append(count: tokens.output, to: 6)
+        append(count: tokens.audioOutput, to: 7)
+        append(count: tokens.reasoning, to: 8)
+    }
+
+    /// Appends a count, which `Event.defect` bounds far below what the column holds.
+    private mutating func append(count: Int64, to index: Int) {
+        counts[index].append(Int32(count))
+    }
+
+    /// Appends NULLs to the columns that only usage has.
+    private mutating func appendNoUsage() {
+        currency.appendNull()
+        request.appendNull()
+        lease.appendNull()
+        key.appendNull()
+        project.appendNull()
+        admittedAt.appendNull()
+        model.appendNull()
+        upstream.appendNull()
+        upstreamModel.appendNull()
+        endpoint.appendNull()
+        streamed.appendNull()
+        serviceTier.appendNull()
+        contextThreshold.appendNull()
+        for index in counts.indices { counts[index].appendNull() }
+        latency.appendNull()
+        firstByte.appendNull()
+        status.appendNull()
+        outcome.appendNull()
+        source.appendNull()
+        priceVersion.appendNull()
+        hold.appendNull()
+        charge.appendNull()
+        fromLease.appendNull()
+        excess.appendNull()
+        upstreamCost.appendNull()
+        capped.appendNull()
     }
 
     /// Inserts the rows: never ON CONFLICT, for a conflict here would be a fault to be seen.
     func insert(into session: Session) throws {
-        guard !account.isEmpty else { return }
+        guard count > 0 else { return }
         _ = try session.executePrepared(
             """
             INSERT INTO events (account_id, version, event_id, kind, occurred_at, amount_pico,

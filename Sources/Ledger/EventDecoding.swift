@@ -240,10 +240,12 @@ private struct EventReader {
         let count = Int(try integer(UInt32.self))
         guard bytes.count - offset >= count else { throw .truncated }
         defer { offset += count }
-        guard let text = String(validating: bytes[offset..<(offset + count)], as: UTF8.self) else {
+        do {
+            let span = bytes.span.extracting(offset..<(offset + count))
+            return String(copying: try UTF8Span(validating: span))
+        } catch {
             throw .malformedText
         }
-        return text
     }
 
     mutating func name<Name: RawRepresentable<String>>(

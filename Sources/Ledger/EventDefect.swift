@@ -62,29 +62,27 @@ extension Event {
 
 extension Usage {
     fileprivate var defect: String? {
-        for (name, amount) in [
-            ("hold", hold), ("charge", charge), ("excess", excess),
-            ("upstream cost", upstreamCost ?? .zero),
-        ] where amount < .zero || amount > .chargeMax {
-            return "the \(name) is out of bounds"
-        }
+        // Looked at for every call, so no list of it is made.
+        func isCharge(_ amount: Pico) -> Bool { amount >= .zero && amount <= .chargeMax }
+        guard isCharge(hold) else { return "the hold is out of bounds" }
+        guard isCharge(charge) else { return "the charge is out of bounds" }
+        guard isCharge(excess) else { return "the excess is out of bounds" }
+        guard isCharge(upstreamCost ?? .zero) else { return "the upstream cost is out of bounds" }
         guard charge + excess <= .chargeMax else {
             return "charge and excess together are out of bounds"
         }
-        let counts =
-            TokenClass.allCases.map { tokens[$0] } + [
-                tokens.reasoning, webSearches, loweredCap ?? 0,
-            ]
-        guard counts.allSatisfy((0...TokenUsage.countMax).contains) else {
+        func isCount(_ count: Int64) -> Bool { (0...TokenUsage.countMax).contains(count) }
+        guard TokenClass.allCases.allSatisfy({ isCount(tokens[$0]) }), isCount(tokens.reasoning),
+            isCount(webSearches), isCount(loweredCap ?? 0)
+        else {
             return "a count is out of bounds"
         }
         guard latencyMilliseconds >= 0, (firstByteMilliseconds ?? 0) >= 0,
             contextTier.threshold >= 0, (0...999).contains(status),
             attempts.allSatisfy({ $0.milliseconds >= 0 })
         else { return "a duration, a tier or the status is out of bounds" }
-        let names = attempts.flatMap { [$0.upstream, $0.upstreamModel] }
-        guard !unstorable(model), !names.contains(where: unstorable), !unstorable(upstream),
-            !unstorable(upstreamModel)
+        guard !unstorable(model), !unstorable(upstream), !unstorable(upstreamModel),
+            !attempts.contains(where: { unstorable($0.upstream) || unstorable($0.upstreamModel) })
         else {
             return "a name holds a NUL"
         }
@@ -93,4 +91,7 @@ extension Usage {
 }
 
 /// Whether PostgreSQL cannot keep the text.
-private func unstorable(_ text: String) -> Bool { text.utf8.contains(0) }
+private func unstorable(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { $0.contains(0) }
+}

@@ -27,9 +27,13 @@ package struct EventStore: Sendable {
     ///
     /// - Throws: `.unavailable`, `.outcomeUnknown`: give the same events again; `.corrupt`.
     package func append(_ events: [Event]) async throws(LedgerError) -> [AppendOutcome] {
-        let hashed = events.map { HashedEvent($0) }
+        try await append(hashed: events.map { HashedEvent($0) })
+    }
+
+    /// The same for events whose hashes are known.
+    package func append(hashed: [HashedEvent]) async throws(LedgerError) -> [AppendOutcome] {
         var outcomes: [AppendOutcome] = []
-        outcomes.reserveCapacity(events.count)
+        outcomes.reserveCapacity(hashed.count)
         for start in stride(from: 0, to: hashed.count, by: Self.batchMax) {
             let batch = hashed[start..<min(start + Self.batchMax, hashed.count)]
             let appended = try await append(Array(batch))

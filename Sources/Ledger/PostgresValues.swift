@@ -62,3 +62,15 @@ extension ServiceTier: PostgresRepresentable {}
 extension UsageOutcome: PostgresRepresentable {}
 extension UsageSource: PostgresRepresentable {}
 extension CreditGranted.Kind: PostgresRepresentable {}
+
+// What a batch of events binds, without the detour through protocols.
+
+extension ArrayColumn where Scalar == UUIDBytes {
+    mutating func append<Entity>(_ identifier: Identifier<Entity>?) {
+        append(identifier?.postgresValue)
+    }
+}
+
+extension ArrayColumn where Scalar == Timestamp {
+    mutating func append(_ instant: Instant?) { append(instant?.postgresValue) }
+}

@@ -44,13 +44,7 @@ extension Array: PostgresValue where Element: PostgresScalar {
     private static var textArrays: [UInt32] { [1015, 1014, 1003] }
 
     package func encode(into writer: inout BinaryWriter) {
-        // Dimensions, whether NULLs may occur, the element's type; then length and lower bound.
-        writer.write(Int32(isEmpty ? 0 : 1))
-        writer.write(Int32(1))
-        writer.write(Element.typeOID)
-        guard !isEmpty else { return }
-        writer.write(Int32(count))
-        writer.write(Int32(1))
+        writer.writeArrayHead(count: Int32(count), elementOID: Element.typeOID)
         Element.encodeElements(self, into: &writer)
     }
 

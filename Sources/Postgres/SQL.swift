@@ -41,6 +41,12 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
         pieces.append("")
     }
 
+    private mutating func append<Scalar>(_ column: ArrayColumn<Scalar>) {
+        typeOIDs.append(Scalar.arrayOID)
+        column.encodeField(into: &fields)
+        pieces.append("")
+    }
+
     private mutating func append(_ other: SQL) {
         append(text: other.pieces[0])
         pieces += other.pieces.dropFirst()
@@ -68,6 +74,11 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
         /// unless it is asked for by name.
         package mutating func appendInterpolation<Value: PostgresValue>(_ value: Value?) {
             sql.append(value)
+        }
+
+        /// Binds an array.
+        package mutating func appendInterpolation<Scalar>(_ column: ArrayColumn<Scalar>) {
+            sql.append(column)
         }
 
         /// Binds a `bytea`.

@@ -109,7 +109,7 @@ extension String: PostgresScalar {
 
     package func encodeField(into writer: inout BinaryWriter) {
         var text = self
-        text.withUTF8 { writer.writeField($0) }
+        text.withUTF8 { writer.writeField(UnsafeRawBufferPointer($0)) }
     }
 
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
@@ -156,7 +156,12 @@ package struct UUIDBytes: PostgresScalar, Hashable {
     package static var arrayOID: UInt32 { 2951 }
 
     package func encode(into writer: inout BinaryWriter) {
-        withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { writer.write(contentsOf: $0) }
+        writer.write(high)
+        writer.write(low)
+    }
+
+    package func encodeField(into writer: inout BinaryWriter) {
+        writer.writeField(words: high, low)
     }
 
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {

@@ -16,13 +16,13 @@ import Testing
         writer.write(sign)
         writer.write(scale)
         for digit in digits { writer.write(digit) }
-        return writer.bytes
+        return Array(writer.bytes)
     }
 
     private func encoded(_ value: Int128) -> [UInt8] {
         var writer = BinaryWriter()
         NumericCodec.encode(value, into: &writer)
-        return writer.bytes
+        return Array(writer.bytes)
     }
 
     private func decoded(_ bytes: [UInt8]) throws -> Int128 {

@@ -139,6 +139,49 @@ struct ValueTests {
             #expect(throws: PostgresError.self) { try row.get("medium", as: Int16.self) }
         }
     }
+
+    @Test func `a column that grew element by element binds like an array`() async throws {
+        func bind<Scalar: PostgresScalar & Equatable>(
+            _ values: [Scalar?],
+            append: @escaping @Sendable (Scalar?, inout ArrayColumn<Scalar>) -> Void
+        ) async throws {
+            try await onServer { session in
+                var column = ArrayColumn<Scalar>()
+                for value in values { append(value, &column) }
+                let row = try session.execute(
+                    """
+                    SELECT \(column) = \(values) AS is_same, \(ArrayColumn<Scalar>()) AS empty,
+                        (SELECT array_agg(x ORDER BY n)
+                         FROM unnest(\(column)) WITH ORDINALITY AS u(x, n)) AS unnested
+                    """
+                ).single()
+                #expect(try row.get("is_same", as: Bool.self))
+                #expect(try row.get("empty", as: [Scalar].self).isEmpty)
+                #expect(try row.get("unnested", as: [Scalar?].self) == values)
+            }
+        }
+        // Enough of them to outgrow the first storage.
+        let many: [Int64?] = (0..<200).map { Int64($0) - 100 }
+        try await bind(many + [nil]) { $1.append($0) }
+        try await bind([nil, Int32.min, 0, .max]) { $1.append($0) }
+        try await bind([true, nil, false]) { $1.append($0) }
+        try await bind(["", nil, "модель-🚕", String(repeating: "x", count: 500)]) {
+            $1.append($0)
+        }
+        try await bind([UUIDBytes(high: .max, low: 1), nil]) { $1.append($0) }
+        try await bind([Timestamp(microseconds: -1), nil]) { $1.append($0) }
+        try await bind([JSONText(#"{"a": 1}"#), nil]) { $1.append($0) }
+        try await bind([Int128.min, 0, .max] as [Int128?]) { value, column in
+            if let value { column.append(value) } else { column.appendNull() }
+        }
+        try await bind([Bytea([0, 1, 2]), Bytea([]), nil]) { value, column in
+            if let value {
+                value.bytes.withUnsafeBytes { column.append($0) }
+            } else {
+                column.appendNull()
+            }
+        }
+    }
 }
 
 /// Runs a closure on a connection to the server's own database, which it must not change.
