@@ -81,6 +81,19 @@ import Testing
         #expect(plan.next(at: start + .milliseconds(50)) == .apply([target(0)]))
     }
 
+    @Test func `a plan that keeps up rests after a batch, one that is behind does not`() {
+        var limits = ProjectionPlan.Limits()
+        limits.streamsMax = 1
+        var plan = swept([target(0), target(1)], limits: limits)
+        #expect(plan.next(at: start) == .apply([target(0)]))
+        plan.applied([target(0)], moved: [accounts[0]: 4], at: start)
+        #expect(plan.next(at: start) == .apply([target(1)]))
+        plan.applied([target(1)], moved: [accounts[1]: 4], at: start)
+        plan.note([target(2)])
+        #expect(plan.next(at: start) == .pause(.milliseconds(250)))
+        #expect(plan.next(at: start + .milliseconds(250)) == .apply([target(2)]))
+    }
+
     @Test func `a failing database is asked again after longer and longer pauses`() {
         var plan = swept([target(0)])
         var now = start

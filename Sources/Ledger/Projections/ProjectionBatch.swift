@@ -68,7 +68,7 @@ struct ProjectionBatch {
 
     /// Keeps the build from being swapped or retired until the commit.
     private func isFollowed() throws -> Bool {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT FROM projections
             WHERE projection = \(build.projection) AND build = \(build.number)
@@ -84,7 +84,7 @@ struct ProjectionBatch {
         var locked = try selectCheckpoints(accounts)
         let missing = accounts.filter { locked[$0] == nil }
         guard !missing.isEmpty else { return locked }
-        let made = try session.execute(
+        let made = try session.executePrepared(
             """
             INSERT INTO projection_checkpoints (account_id, projection, build, version)
             SELECT unnest(\(missing.sorted())), \(build.projection), \(build.number), 0
@@ -97,7 +97,7 @@ struct ProjectionBatch {
     }
 
     private func selectCheckpoints(_ accounts: [AccountID]) throws -> [AccountID: Int64] {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             SELECT account_id, version FROM projection_checkpoints
             WHERE account_id = ANY(\(accounts)) AND projection = \(build.projection)
@@ -117,7 +117,7 @@ struct ProjectionBatch {
         _ steps: [(account: AccountID, after: Int64, through: Int64)]
     ) throws -> [AccountID: (count: Int64, last: Int64)] {
         // OFFSET keeps the inner query from being flattened into another join order.
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             WITH batch AS MATERIALIZED (
                 SELECT steps.*, accounts.time_zone
@@ -157,7 +157,7 @@ struct ProjectionBatch {
     private func moveCheckpoints(
         _ steps: [(account: AccountID, after: Int64, through: Int64)]
     ) throws {
-        let rows = try session.execute(
+        let rows = try session.executePrepared(
             """
             UPDATE projection_checkpoints AS checkpoint
             SET version = steps.through, stopped_at = NULL, stop_reason = NULL

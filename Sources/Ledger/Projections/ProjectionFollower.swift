@@ -135,7 +135,7 @@ struct ProjectionFollower {
     private mutating func apply(_ targets: [ProjectionTarget]) async -> Progress {
         let (build, streamMax) = (build, limits.eventsMax)
         do {
-            let outcome = try await database.transaction { session in
+            let outcome = try await database.repeatableTransaction { session in
                 var batch = ProjectionBatch(build, session)
                 do {
                     return try batch.run(targets, streamMax: streamMax)

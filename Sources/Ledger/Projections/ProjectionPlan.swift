@@ -46,6 +46,9 @@ package struct ProjectionPlan: Sendable {
         package var streamsMax = 5_000
         /// How often work is looked for while there is little or none.
         package var poll: ClosedRange<Duration> = .milliseconds(5) ... .milliseconds(50)
+        /// How long a plan that keeps up rests after a batch: reports add what is beyond it anyway,
+        /// and a batch costs PostgreSQL much the same whatever its size.
+        package var rest: Duration = .milliseconds(250)
         package var retry: ClosedRange<Duration> = .milliseconds(100) ... .seconds(5)
         package var sweepInterval: Duration = .seconds(1)
         /// A sweep's share of the time is at most one in so many.
@@ -197,9 +200,11 @@ package struct ProjectionPlan: Sendable {
                 add(target)
             }
         }
-        // All of them taken by others: no hurry to find that out again.
         if moved.isEmpty, !batch.isEmpty {
+            // All of them taken by others: no hurry to find that out again.
             pausedUntil = now + limits.poll.upperBound
+        } else if isIdle, !sweepWasCut {
+            pausedUntil = now + limits.rest
         }
     }
 
