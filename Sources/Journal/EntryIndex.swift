@@ -1,7 +1,8 @@
 /// What the journal's thread knows of its entries without asking the disk.
 ///
 /// Only drafts are looked up by id, and they are few: one per running call. So ids are indexed
-/// here and not in the file, which halves the cost of a call's two writes (measured). Changes
+/// here and not in the file, which halves the cost of a call's two writes (measured). The file says
+/// which rows are drafts by `openSlots`, once for all calls of a transaction. Changes
 /// are provisional until `commit`, and `rollback` takes them back with the transaction.
 package struct EntryIndex: Sendable {
     /// How many settled ids are remembered to recognise a second settlement.
@@ -23,6 +24,9 @@ package struct EntryIndex: Sendable {
     }
 
     package private(set) var drafts: [EntryID: Draft] = [:]
+    /// The slots of `drafts`, and whether they have changed since the last commit.
+    private(set) var openSlots = SlotSet()
+    private(set) var hasMovedDrafts = false
     private(set) var settlementCount = 0
     private var freeSlots: [Int64] = []
     private var slotCount: Int64 = 0
@@ -36,7 +40,10 @@ package struct EntryIndex: Sendable {
     package init(inherited: [(id: EntryID, slot: Int64)], sequenceLast: Int64) {
         self.sequenceLast = sequenceLast
         slotCount = inherited.lazy.map(\.slot).max() ?? 0
-        for (id, slot) in inherited { drafts[id] = Draft(slot: slot, isInherited: true) }
+        for (id, slot) in inherited {
+            drafts[id] = Draft(slot: slot, isInherited: true)
+            openSlots.insert(slot)
+        }
         let taken = Set(inherited.lazy.map(\.slot))
         if slotCount > 0 { freeSlots = (1...slotCount).filter { !taken.contains($0) } }
     }
@@ -48,7 +55,7 @@ package struct EntryIndex: Sendable {
         }
         let slot = freeSlots.popLast() ?? slotCount + 1
         slotCount = max(slotCount, slot)
-        drafts[id] = Draft(slot: slot, isInherited: false)
+        add(Draft(slot: slot, isInherited: false), of: id)
         changes.append(.opened(id))
         return slot
     }
@@ -59,7 +66,7 @@ package struct EntryIndex: Sendable {
         return draft.slot
     }
 
-    /// The draft to delete, if there is one, and the sequence of the settled entry.
+    /// The draft that has ended, if there is one, and the sequence of the settled entry.
     package mutating func settle(
         _ id: EntryID
     ) throws(JournalError) -> (draft: Draft?, sequence: Int64) {
@@ -72,15 +79,27 @@ package struct EntryIndex: Sendable {
         return (draft, sequenceLast)
     }
 
-    /// The draft to delete.
     package mutating func discard(_ id: EntryID) throws(JournalError) -> Draft {
         guard let draft = end(id) else { throw JournalError(.notEntered) }
         return draft
     }
 
     private mutating func end(_ id: EntryID) -> Draft? {
-        guard let draft = drafts.removeValue(forKey: id) else { return nil }
+        guard let draft = remove(id) else { return nil }
         changes.append(.ended(id, draft))
+        return draft
+    }
+
+    private mutating func add(_ draft: Draft, of id: EntryID) {
+        drafts[id] = draft
+        openSlots.insert(draft.slot)
+        hasMovedDrafts = true
+    }
+
+    private mutating func remove(_ id: EntryID) -> Draft? {
+        guard let draft = drafts.removeValue(forKey: id) else { return nil }
+        openSlots.remove(draft.slot)
+        hasMovedDrafts = true
         return draft
     }
 
@@ -94,6 +113,7 @@ package struct EntryIndex: Sendable {
             }
         }
         changes.removeAll(keepingCapacity: true)
+        hasMovedDrafts = false
     }
 
     /// The transaction was undone: so is everything since the last commit, latest first.
@@ -101,9 +121,9 @@ package struct EntryIndex: Sendable {
         for change in changes.reversed() {
             switch change {
             case .opened(let id):
-                if let draft = drafts.removeValue(forKey: id) { freeSlots.append(draft.slot) }
+                if let draft = remove(id) { freeSlots.append(draft.slot) }
             case .ended(let id, let draft):
-                drafts[id] = draft
+                add(draft, of: id)
             case .settled(let id):
                 settledIDs.remove(id)
                 settlementCount -= 1
@@ -111,6 +131,7 @@ package struct EntryIndex: Sendable {
             }
         }
         changes.removeAll(keepingCapacity: true)
+        hasMovedDrafts = false
     }
 
     private mutating func remember(_ id: EntryID) {

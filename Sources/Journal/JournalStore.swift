@@ -1,10 +1,12 @@
 /// The journal's file: its tables, and the entries' way through them.
 ///
 /// Used on the journal's thread only. Two tables, because a draft lives for seconds and a
-/// settled entry for days: drafts reuse a few hot rows, settled entries are appended in order,
-/// and neither needs an index in the file.
+/// settled entry for days: drafts are written over each other in a few hot rows, settled entries
+/// are appended in order, and neither needs an index in the file. Row 0 of `drafts` is none, but
+/// says which of the others are: a `SlotSet`, written once for all calls of a transaction.
 final class JournalStore {
-    static let formatVersion: Int64 = 1
+    /// In 1 a draft that had ended was deleted, and there was no row 0.
+    static let formatVersion: Int64 = 2
     /// The `shipped_at` of an entry that was not shipped by itself.
     ///
     /// As wide as any instant, so that shipping rewrites the row in place, and later than any,
@@ -20,9 +22,7 @@ final class JournalStore {
     private let beginStatement: Statement
     private let commitStatement: Statement
     private let rollbackStatement: Statement
-    private let insertDraft: Statement
-    private let reviseDraft: Statement
-    private let deleteDraft: Statement
+    private let writeDraft: Statement
     private let insertSettled: Statement
     let shipping: ShippingStatements
     private var unshippedBefore = 0
@@ -36,13 +36,7 @@ final class JournalStore {
         beginStatement = try connection.prepare("BEGIN IMMEDIATE")
         commitStatement = try connection.prepare("COMMIT")
         rollbackStatement = try connection.prepare("ROLLBACK")
-        insertDraft = try connection.prepare(
-            "INSERT INTO drafts (slot, id, payload, entered_at) VALUES (?1, ?2, ?3, ?4)"
-        )
-        reviseDraft = try connection.prepare(
-            "UPDATE drafts SET id = ?2, payload = ?3, entered_at = ?4 WHERE slot = ?1"
-        )
-        deleteDraft = try connection.prepare("DELETE FROM drafts WHERE slot = ?1")
+        writeDraft = try connection.prepare(Self.writeDraft)
         insertSettled = try connection.prepare(
             """
             INSERT INTO settled (sequence, id, payload, settled_at, shipped_at)
@@ -59,6 +53,7 @@ final class JournalStore {
         _ sync: JournalSync
     ) throws(JournalError) {
         // An exclusive connection keeps the log's index on its own heap: no shared-memory file.
+        // Debian's SQLite wipes what is deleted, page by page; there is no secret in here.
         try connection.execute(
             """
             PRAGMA page_size = 4096;
@@ -66,6 +61,7 @@ final class JournalStore {
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = \(sync.rawValue);
             PRAGMA temp_store = MEMORY;
+            PRAGMA secure_delete = OFF;
             """
         )
         connection.takeOverCheckpoints()
@@ -77,7 +73,7 @@ final class JournalStore {
     ) throws(JournalError) -> InstanceIdentifier {
         var version: Int64 = 0
         try connection.prepare("PRAGMA user_version").run { version = $0.integer(0) }
-        guard version == 0 || version == formatVersion else {
+        guard (0...formatVersion).contains(version) else {
             throw JournalError(.incompatible, "format \(version), not \(formatVersion)")
         }
         var found: InstanceIdentifier?
@@ -93,6 +89,12 @@ final class JournalStore {
             try connection.execute("BEGIN IMMEDIATE; \(schema)")
             try connection.prepare("INSERT INTO identity (only, instance) VALUES (?1, ?2)")
                 .run(key: 1, id: made)
+            try connection.execute("PRAGMA user_version = \(formatVersion); COMMIT")
+        } else if version == 1 {
+            var open = SlotSet()
+            try connection.execute("BEGIN IMMEDIATE")
+            try connection.prepare("SELECT slot FROM drafts").run { open.insert($0.integer(0)) }
+            try write(open, with: connection.prepare(writeDraft))
             try connection.execute("PRAGMA user_version = \(formatVersion); COMMIT")
         }
         // Files of the first releases have none, and those releases can do without.
@@ -136,6 +138,16 @@ final class JournalStore {
         ) STRICT;
         """
 
+    private static let writeDraft =
+        "REPLACE INTO drafts (slot, id, payload, entered_at) VALUES (?1, ?2, ?3, ?4)"
+
+    private static func write(
+        _ open: SlotSet,
+        with writeDraft: Statement
+    ) throws(JournalError) {
+        try writeDraft.run(key: 0, id: EntryID(high: 0, low: 0), payload: open.bytes, 0)
+    }
+
     private func load() throws(JournalError) {
         try connection.prepare("SELECT shipped_through FROM identity").run {
             shipped.through = $0.integer(0)
@@ -153,9 +165,14 @@ final class JournalStore {
             unshippedCount = Int(row.integer(0))
             shipped.aheadCount = Int(row.integer(1))
         }
+        var open = SlotSet()
+        try connection.prepare("SELECT payload FROM drafts WHERE slot = 0").run {
+            open = SlotSet(bytes: $0.bytes(0))
+        }
         var inherited: [(id: EntryID, slot: Int64)] = []
-        try connection.prepare("SELECT slot, id FROM drafts ORDER BY slot").run { row in
-            if let id: EntryID = row.id(1) { inherited.append((id, row.integer(0))) }
+        try connection.prepare("SELECT slot, id FROM drafts WHERE slot > 0").run { row in
+            guard open.contains(row.integer(0)), let id: EntryID = row.id(1) else { return }
+            inherited.append((id, row.integer(0)))
         }
         index = EntryIndex(inherited: inherited, sequenceLast: max(last, shipped.through))
     }
@@ -171,6 +188,7 @@ final class JournalStore {
         do {
             try beginStatement.run()
             let output = try body()
+            if index.hasMovedDrafts { try Self.write(index.openSlots, with: writeDraft) }
             try commitStatement.run()
             index.commit()
             return output
@@ -192,7 +210,7 @@ final class JournalStore {
         at instant: Int64
     ) throws(JournalError) {
         let slot = try index.enter(id)
-        try insertDraft.run(key: slot, id: id, payload: payload, instant)
+        try writeDraft.run(key: slot, id: id, payload: payload, instant)
     }
 
     func revise(
@@ -201,7 +219,7 @@ final class JournalStore {
         at instant: Int64
     ) throws(JournalError) {
         let slot = try index.slot(ofDraft: id)
-        try reviseDraft.run(key: slot, id: id, payload: payload, instant)
+        try writeDraft.run(key: slot, id: id, payload: payload, instant)
     }
 
     /// Whether there was a draft; the settlement is kept either way.
@@ -211,14 +229,23 @@ final class JournalStore {
         at instant: Int64
     ) throws(JournalError) -> Bool {
         let (draft, sequence) = try index.settle(id)
-        if let draft { try deleteDraft.run(draft.slot) }
         try insertSettled.run(key: sequence, id: id, payload: payload, instant, Self.never)
         unshippedCount += 1
         return draft != nil
     }
 
     func discard(_ id: EntryID) throws(JournalError) {
-        try deleteDraft.run(index.discard(id).slot)
+        _ = try index.discard(id)
+    }
+
+    /// Deletes the rows of drafts that have ended, for the room that many of them take.
+    func deleteEndedDrafts() throws(JournalError) {
+        var ended: [Int64] = []
+        try connection.prepare("SELECT slot FROM drafts WHERE slot > 0").run { row in
+            if !index.openSlots.contains(row.integer(0)) { ended.append(row.integer(0)) }
+        }
+        let deleteDraft = try connection.prepare("DELETE FROM drafts WHERE slot = ?1")
+        for slot in ended { try deleteDraft.run(slot) }
     }
 
     /// Counts entries that were shipped just now.

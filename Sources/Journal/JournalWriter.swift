@@ -47,7 +47,12 @@ final class JournalWriter {
         self.doorbell = doorbell
         store = try JournalStore(path: configuration.path, sync: configuration.sync)
         room = JournalRoom(store.connection, configuration)
-        do { try room.restore() } catch { note(error) }
+        do {
+            try store.transaction { () throws(JournalError) in try store.deleteEndedDrafts() }
+            try room.restore()
+        } catch {
+            note(error)
+        }
         publish()
         measure()
         if store.unshippedCount > 0 { doorbell.yield() }
@@ -210,6 +215,7 @@ extension JournalWriter {
             try store.connection.checkpoint()
             try store.transaction { () throws(JournalError) in
                 try store.connection.execute("UPDATE identity SET probes = probes + 1")
+                try store.deleteEndedDrafts()
             }
             try room.restore()
             gauges.health = .ok

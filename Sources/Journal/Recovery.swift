@@ -23,7 +23,10 @@ extension JournalStore {
         ).run(slot, Int64(limit)) { row in
             if let id: EntryID = row.id(1) { rows.append((row.integer(0), id, row.bytes(2))) }
         }
-        for row in rows where index.drafts[row.id]?.isInherited == true {
+        for row in rows {
+            // Of the rows only those are drafts that the index knows, each in its own slot.
+            guard let draft = index.drafts[row.id], draft.isInherited, draft.slot == row.slot
+            else { continue }
             if let payload = transform(row.id, row.payload) {
                 _ = try settle(row.id, payload, at: instant)
                 recovery.settledCount += 1
@@ -36,11 +39,11 @@ extension JournalStore {
 
     /// Drafts without an end, in no particular order.
     func openEntries(limit: Int) throws(JournalError) -> [(id: EntryID, payload: [UInt8])] {
+        let payloadOfSlot = try connection.prepare("SELECT payload FROM drafts WHERE slot = ?1")
         var entries: [(id: EntryID, payload: [UInt8])] = []
-        try connection.prepare("SELECT id, payload FROM drafts ORDER BY slot LIMIT ?1")
-            .run(Int64(limit)) { row in
-                if let id: EntryID = row.id(0) { entries.append((id, row.bytes(1))) }
-            }
+        for (id, draft) in index.drafts.prefix(limit) {
+            try payloadOfSlot.run(draft.slot) { entries.append((id, $0.bytes(0))) }
+        }
         return entries
     }
 }

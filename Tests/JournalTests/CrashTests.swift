@@ -132,4 +132,49 @@ import Testing
             } == .cannotOpen
         )
     }
+
+    @Test func `a file in which ended drafts were deleted keeps the others`() async throws {
+        let fixture = try Fixture()
+        let journal = try await fixture.open()
+        for number in 1...20 { try await journal.enter(entryID(number), payload("\(number)")) }
+        await journal.close()
+        do {
+            let connection = try Connection(path: fixture.path)
+            try connection.execute(
+                """
+                DELETE FROM drafts WHERE slot IN (0, 2, 17);
+                PRAGMA user_version = 1
+                """
+            )
+        }
+        let upgraded = try await fixture.open()
+        let open = try await upgraded.openEntries(limit: 99).map { Int($0.id.low) }
+        #expect(open.sorted() == (1...20).filter { $0 != 2 && $0 != 17 })
+        let recovery = try await upgraded.recover { _, draft in draft }
+        #expect(recovery == Recovery(settledCount: 18, keptCount: 0))
+        #expect(upgraded.depth.openCount == 0)
+        await upgraded.close()
+    }
+
+    @Test func `a row whose draft has ended is none again after a crash`() async throws {
+        let fixture = try Fixture()
+        let journal = try await fixture.open()
+        for number in 1...3 { try await journal.enter(entryID(number), payload("old")) }
+        // The same id again, in another row than the one that still has it.
+        try await journal.discard(entryID(1))
+        try await journal.discard(entryID(2))
+        try await journal.enter(entryID(1), payload("new"))
+        let reopened = try await fixture.crashed().open()
+        let open = try await reopened.openEntries(limit: 9)
+        #expect(
+            Dictionary(uniqueKeysWithValues: open.map { ($0.id, $0.payload) }) == [
+                entryID(1): payload("new"), entryID(3): payload("old"),
+            ]
+        )
+        let recovery = try await reopened.recover { _, draft in draft }
+        #expect(recovery.settledCount == 2)
+        #expect(try await reopened.unshipped(limit: 9).map(\.payload).contains(payload("new")))
+        await reopened.close()
+        await journal.close()
+    }
 }
