@@ -13,8 +13,11 @@ package struct CurlRequest: Sendable {
     package var caFile: String?
     /// Where reading from the upstream pauses until `CurlResponse.next()` takes what is buffered.
     ///
-    /// One read of curl's (16 KiB) is taken even when it alone is larger.
+    /// One read of curl's is taken even when it alone is larger.
     package var bufferBytesMax: Int
+    /// How much curl reads at once, from 1 KiB to 512 KiB: it keeps memory of this size for as long
+    /// as the transfer runs.
+    package var readBytesMax = 16_384
     /// Asked for each address before a connection to it is made; nil admits all.
     ///
     /// Such a request has a connection of its own, which nobody else reuses.
@@ -99,6 +102,7 @@ extension CurlRequest {
             if let flaw = fieldFlaw(name, value) { return flaw }
         }
         if bufferBytesMax <= 0 { return "the buffer has no room" }
+        if !(1_024...524_288).contains(readBytesMax) { return "curl cannot read so much at once" }
         if timeouts.connect <= .zero { return "the connect timeout is not positive" }
         return nil
     }

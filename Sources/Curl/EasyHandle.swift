@@ -8,6 +8,7 @@ struct HandleTarget: Equatable {
     let caFile: String?
     /// Whether its connection is nobody else's, because its addresses are asked about.
     let hasOwnConnection: Bool
+    let readBytesMax: Int
 
     init(_ request: CurlRequest) {
         url = request.url
@@ -15,6 +16,7 @@ struct HandleTarget: Equatable {
         sendsBody = request.sendsBody
         caFile = request.caFile
         hasOwnConnection = request.admits != nil
+        readBytesMax = request.readBytesMax
     }
 
     var isSecure: Bool { url.utf8.starts(with: "https://".utf8) }

@@ -87,6 +87,7 @@ extension OptionWriter {
     private mutating func setRequest(_ target: HandleTarget, _ url: OpaquePointer) {
         set(CURLOPT_PROTOCOLS_STR, "http,https")
         set(CURLOPT_CURLU, UnsafeMutableRawPointer(url))
+        set(CURLOPT_BUFFERSIZE, target.readBytesMax)
         if target.sendsBody {
             set(CURLOPT_POST, true)
         } else if target.method == "HEAD" {

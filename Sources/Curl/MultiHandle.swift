@@ -184,7 +184,9 @@ final class MultiHandle {
 
     private func ready(_ socket: curl_socket_t, _ readiness: Readiness) {
         var events: Int32 = 0
-        if !readiness.isDisjoint(with: [.readable, .peerClosed, .hangUp]) {
+        if readiness.contains(.readable) || readiness.contains(.peerClosed)
+            || readiness.contains(.hangUp)
+        {
             events |= CURL_CSELECT_IN
         }
         if readiness.contains(.writable) { events |= CURL_CSELECT_OUT }

@@ -55,7 +55,7 @@ struct AnswerRelay {
     // MARK: an answer in one piece
 
     private func whole() async -> RelayedAnswer {
-        var answer = RelayedAnswer(firstByteAt: loop.time)
+        let answer = RelayedAnswer(firstByteAt: loop.time)
         let body: [UInt8]
         do {
             guard let bytes = try await collect(bytesMax: limits.responseBytesMax) else {
@@ -114,7 +114,7 @@ struct AnswerRelay {
     }
 
     private func refusal() async -> RelayedAnswer {
-        var answer = RelayedAnswer(firstByteAt: loop.time)
+        let answer = RelayedAnswer(firstByteAt: loop.time)
         let body = (try? await collect(bytesMax: Self.errorBytesMax)) ?? []
         answer.outcome = .upstreamRefused
         answer.failure = AttemptFailure(status: response.status, fields: response.fields)
@@ -158,9 +158,22 @@ struct AnswerRelay {
         var withheld: [UInt8] = []
         let firstByteAt = loop.time
         let end = await pump(&relay, &withheld, firstByteAt)
-        if end.isWhole { relay.finish(into: &withheld) }
+        return await answer(relay, end, withheld, firstByteAt)
+    }
 
-        var answer = answer(relay, firstByteAt)
+    /// What a stream that has ended has come to.
+    ///
+    /// Not inlined, so that its memory is not the stream's all of its time.
+    @inline(never)
+    private func answer(
+        _ relay: any StreamRelay,
+        _ end: PumpEnd,
+        _ withheld: [UInt8],
+        _ firstByteAt: LoopTime
+    ) async -> RelayedAnswer {
+        var (relay, withheld) = (relay, withheld)
+        if end.isWhole { relay.finish(into: &withheld) }
+        let answer = answer(relay, firstByteAt)
         if admitted.routed.vocabulary != nil, relay.usage?.isFinal != true {
             answer.writtenTokens = await offLoop { [relay] in
                 var relay = relay
@@ -210,12 +223,12 @@ struct AnswerRelay {
         }
     }
 
-    /// What a stream has come to.
+    /// What a stream has come to so far.
     private func answer(
         _ relay: any StreamRelay,
         _ firstByteAt: LoopTime
     ) -> RelayedAnswer {
-        var answer = RelayedAnswer(firstByteAt: firstByteAt)
+        let answer = RelayedAnswer(firstByteAt: firstByteAt)
         answer.status = response.status
         answer.report = relay.usage
         answer.textBytes = relay.notices.textBytes
@@ -247,20 +260,19 @@ struct AnswerRelay {
             while let chunk = try await response.next() {
                 let passed: Passed
                 do {
-                    passed = try await pass(chunk, through: &relay)
+                    passed =
+                        if let growingHold {
+                            try await pass(chunk, through: &relay, within: growingHold)
+                        } else {
+                            try pass(chunk, through: &relay)
+                        }
                 } catch {
                     response.cancel()
                     return .failed(
                         UpstreamFailure("sent an event beyond all bounds", upstream: upstream)
                     )
                 }
-                if relay.hasTextToCount {
-                    relay = await offLoop { [relay] in
-                        var relay = relay
-                        relay.countText()
-                        return relay
-                    }
-                }
+                if relay.hasTextToCount { await countText(of: &relay) }
                 let notices = relay.notices
                 admitted.progress.note(chunk.count, notices)
                 if notices.upstreamError != nil {
@@ -273,7 +285,7 @@ struct AnswerRelay {
                     if linger == nil { linger = endSoon() }
                     continue
                 }
-                await send(passed.output)
+                if write(passed.output) { try? await exchange.writable() }
                 if passed.isCut {
                     response.cancel()
                     return .cut
@@ -290,29 +302,52 @@ struct AnswerRelay {
         }
     }
 
+    @inline(never)
+    private func countText(of relay: inout any StreamRelay) async {
+        relay = await offLoop { [relay] in
+            var relay = relay
+            relay.countText()
+            return relay
+        }
+    }
+
     private struct Passed {
         var output: [UInt8] = []
         /// Whether the rest is not paid for.
         var isCut = false
     }
 
-    /// Takes bytes of the stream through the relay, as far as the hold covers what they bring.
+    /// Takes bytes of the stream through the relay.
     private func pass(
         _ chunk: [UInt8],
         through relay: inout any StreamRelay
+    ) throws(ServerSentEventError) -> Passed {
+        var passed = Passed()
+        passed.output.reserveCapacity(chunk.count)
+        try relay.relay(chunk, into: &passed.output)
+        return passed
+    }
+
+    /// The same as far as the hold covers what the bytes bring.
+    private func pass(
+        _ chunk: [UInt8],
+        through relay: inout any StreamRelay,
+        within growingHold: GrowingHold
     ) async throws(ServerSentEventError) -> Passed {
         var passed = Passed()
         passed.output.reserveCapacity(chunk.count)
-        guard let growingHold else {
-            try relay.relay(chunk, into: &passed.output)
-            return passed
-        }
         for start in stride(from: 0, to: chunk.count, by: GrowingHold.bytesAtOnce) {
             let before = (relay: relay, length: passed.output.count)
             let end = min(start + GrowingHold.bytesAtOnce, chunk.count)
             try relay.relay(Array(chunk[start..<end]), into: &passed.output)
             if relay.notices.hasTerminated { continue }
-            guard await growingHold.covers(relay, mayGrow: !exchange.isClientGone) else {
+            let isCovered =
+                if let known = growingHold.coversAtOnce(relay, mayGrow: !exchange.isClientGone) {
+                    known
+                } else {
+                    await growingHold.coversInTheEnd(relay)
+                }
+            guard isCovered else {
                 relay = before.relay
                 passed.output.removeLast(passed.output.count - before.length)
                 passed.isCut = true
@@ -339,13 +374,13 @@ struct AnswerRelay {
         return nil
     }
 
-    /// Writes to the client and waits while it is slow.
+    /// Writes to the client, and says whether it is slow and is to be waited for.
     ///
     /// The first bytes begin its response. A client that has left is written to no more.
-    private func send(_ output: [UInt8]) async {
-        guard !output.isEmpty else { return }
+    private func write(_ output: [UInt8]) -> Bool {
+        guard !output.isEmpty else { return false }
         admitted.recording?.append(output)
-        guard !exchange.isClientGone else { return }
+        guard !exchange.isClientGone else { return false }
         do {
             if !exchange.hasBegun {
                 try exchange.begin(
@@ -354,9 +389,10 @@ struct AnswerRelay {
                 )
             }
             try exchange.write(output)
-            try await exchange.writable()
+            return exchange.isAboveHighWater
         } catch {
             // Gone: from here on the upstream is drained.
+            return false
         }
     }
 

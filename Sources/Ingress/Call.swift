@@ -117,7 +117,9 @@ final class AdmittedCall {
 }
 
 /// What came of a call, before it is priced.
-struct RelayedAnswer {
+///
+/// A class, because every function that a stream runs in would keep room for another copy.
+final class RelayedAnswer {
     var status = 0
     var outcome = UsageOutcome.upstreamFailed
     /// What the upstream said that it used; nil when it said nothing.
@@ -164,7 +166,7 @@ struct RelayedAnswer {
         self.firstByteAt = firstByteAt
     }
 
-    mutating func fail(_ failure: UpstreamFailure) {
+    func fail(_ failure: UpstreamFailure) {
         outcome = failure.outcome
         status = failure.error.status
         self.failure = failure.attempt
@@ -172,7 +174,7 @@ struct RelayedAnswer {
     }
 
     /// A client that left before the end is the outcome, whatever became of the upstream.
-    mutating func note(isClientGone: Bool) {
+    func note(isClientGone: Bool) {
         if isClientGone { outcome = .clientGone }
     }
 }

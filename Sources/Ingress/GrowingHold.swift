@@ -36,10 +36,11 @@ final class GrowingHold {
         sliceTokens = growth.sliceTokens
     }
 
-    /// Whether the hold pays for all that has come, after whatever could be done about it.
+    /// Whether the hold pays for all that has come, after whatever could be done about it at once;
+    /// nil where that is to be waited for.
     ///
     /// - Parameter mayGrow: whether anyone still waits for the answer.
-    func covers(_ relay: any StreamRelay, mayGrow: Bool) async -> Bool {
+    func coversAtOnce(_ relay: any StreamRelay, mayGrow: Bool) -> Bool? {
         let tokens = Self.tokens(relay, choices: admitted.facts.choices)
         guard mayGrow, !isFull else { return isCovered(tokens) }
         if isCovered(tokens + sliceTokens / 4) || growAtOnce(tokens) { return true }
@@ -47,6 +48,12 @@ final class GrowingHold {
             if asksAheadFrom.map({ loop.now >= $0 }) ?? true { ask(for: tokens) }
             return true
         }
+        return nil
+    }
+
+    /// Whether it pays for all that has come, after what was asked for has been answered.
+    func coversInTheEnd(_ relay: any StreamRelay) async -> Bool {
+        let tokens = Self.tokens(relay, choices: admitted.facts.choices)
         // What is asked for already may be enough; if not, one last question tells.
         if isAsking { await answer() }
         if !isCovered(tokens), !growAtOnce(tokens) {

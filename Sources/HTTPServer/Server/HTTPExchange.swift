@@ -111,6 +111,9 @@ package final class HTTPExchange {
         }
     }
 
+    /// Whether more is unsent than `HTTPLimits.highWaterBytes`, so that `writable` would wait.
+    package var isAboveHighWater: Bool { connection?.isAboveHighWater ?? false }
+
     /// Returns at once when little is unsent, else when half of `HTTPLimits.highWaterBytes` is.
     package func writable() async throws(ClientGone) {
         guard try reachable().isAboveHighWater else { return }

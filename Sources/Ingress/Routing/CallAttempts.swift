@@ -165,7 +165,7 @@ struct CallAttempts {
     /// No upstream of the model takes a call now.
     private func blocked(_ refusal: UpstreamHealth.Refusal) -> RelayedAnswer {
         let name = admitted.routed.upstream.name
-        var answer = RelayedAnswer(firstByteAt: nil)
+        let answer = RelayedAnswer(firstByteAt: nil)
         let error: APIError
         switch refusal {
         case .busy:
@@ -192,7 +192,7 @@ struct CallAttempts {
     }
 
     private var withoutLease: RelayedAnswer {
-        var answer = RelayedAnswer(firstByteAt: nil)
+        let answer = RelayedAnswer(firstByteAt: nil)
         let error = APIError(
             .unavailable(retryAfterSeconds: 1),
             "This instance may not use the credit that it had set aside for the call any more."

@@ -11,20 +11,42 @@ struct Router {
     let caller: Caller
     let random: IdentifierSource
 
+    /// The routes of a call that leaves in the client's own format whichever it takes; nil where it
+    /// may have to be translated.
+    ///
+    /// Apart from `routes`, because nothing is waited for here: what an asynchronous function needs
+    /// memory for stays with the call as long as its answer streams.
+    ///
+    /// - Throws: 404 or 403 for the model.
+    func untranslatedRoutes() throws(APIError) -> CallRoutes? {
+        let (offered, name) = try model()
+        if offered.routes.count == 1 {
+            return untranslated(offered.routes[0], offered, name).map {
+                CallRoutes(model: name, first: $0, others: [])
+            }
+        }
+        let found = order(offered, name).compactMap {
+            untranslated(offered.routes[$0], offered, name)
+        }
+        guard found.count == offered.routes.count else { return nil }
+        return CallRoutes(model: name, first: found[0], others: Array(found.dropFirst()))
+    }
+
+    private func untranslated(
+        _ route: ModelRoute,
+        _ offered: OfferedModel,
+        _ name: String
+    ) -> RoutedCall? {
+        guard let state = services.upstreams[route.upstream],
+            state.upstream.speaks(arrival.endpoint)
+        else { return nil }
+        return routed(route, offered, name, state, translated: nil)
+    }
+
     /// - Throws: 404 or 403 for the model, and the 400 that says why no route can carry the call.
     func routes() async throws(APIError) -> CallRoutes {
-        let asked = call.facts.model
-        guard let (offered, name) = services.configuration.models.find(asked) else {
-            throw APIError(.modelNotFound, "The model \"\(asked)\" does not exist here.")
-        }
-        guard caller.mayUse(name) else {
-            throw APIError(.permissionDenied, "This API key may not use the model \"\(asked)\".")
-        }
+        let (offered, name) = try model()
         var translations = Translations()
-        if offered.routes.count == 1 {
-            let only = try await candidate(offered.routes[0], offered, name, &translations).get()
-            return CallRoutes(model: name, first: only, others: [])
-        }
         var fault: APIError?
         var candidates: [RoutedCall] = []
         for index in order(offered, name) {
@@ -38,6 +60,17 @@ struct Router {
         return CallRoutes(model: name, first: first, others: Array(candidates.dropFirst()))
     }
 
+    private func model() throws(APIError) -> (offered: OfferedModel, name: String) {
+        let asked = call.facts.model
+        guard let (offered, name) = services.configuration.models.find(asked) else {
+            throw APIError(.modelNotFound, "The model \"\(asked)\" does not exist here.")
+        }
+        guard caller.mayUse(name) else {
+            throw APIError(.permissionDenied, "This API key may not use the model \"\(asked)\".")
+        }
+        return (offered, name)
+    }
+
     private func candidate(
         _ route: ModelRoute,
         _ offered: OfferedModel,
@@ -45,26 +78,30 @@ struct Router {
         _ translations: inout Translations
     ) async -> Result<RoutedCall, APIError> {
         guard let state = services.upstreams[route.upstream] else { return .failure(notServed) }
-        let upstreamModel = route.upstreamModel ?? name
-        let isCounted = services.configuration.policy.missingUsage == .count
-        let translated: TranslatedCall?
         switch await translate(offered, name, state.upstream, &translations) {
-        case .success(let call): translated = call
+        case .success(let call):
+            return .success(routed(route, offered, name, state, translated: call))
         case .failure(let error): return .failure(error)
         }
-        return .success(
-            RoutedCall(
-                offered: offered,
-                state: state,
-                upstreamModel: upstreamModel,
-                vocabulary: isCounted
-                    ? services.vocabularies.vocabulary(
-                        offered,
-                        route,
-                        upstreamModel: upstreamModel
-                    ) : nil,
-                translated: translated
-            )
+    }
+
+    private func routed(
+        _ route: ModelRoute,
+        _ offered: OfferedModel,
+        _ name: String,
+        _ state: UpstreamState,
+        translated: TranslatedCall?
+    ) -> RoutedCall {
+        let upstreamModel = route.upstreamModel ?? name
+        let isCounted = services.configuration.policy.missingUsage == .count
+        return RoutedCall(
+            offered: offered,
+            state: state,
+            upstreamModel: upstreamModel,
+            vocabulary: isCounted
+                ? services.vocabularies.vocabulary(offered, route, upstreamModel: upstreamModel)
+                : nil,
+            translated: translated
         )
     }
 
