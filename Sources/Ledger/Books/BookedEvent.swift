@@ -70,7 +70,7 @@ package struct BookFold: Hashable, Sendable {
         let occurred = calendar.month(of: event.entry.occurredAt)
         let first = firstOpen ?? occurred
         firstOpen = first
-        if case .closed(let month) = event.effect { firstOpen = month.next }
+        if case .closed(let closed) = event.effect { firstOpen = closed.month.next }
         let before = burnDown
         burnDown.apply(event.entry)
         return BookedEvent(
