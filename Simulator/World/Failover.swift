@@ -85,7 +85,12 @@ extension World {
 
     /// Every instance looks for leases that others have lost.
     func closeLost(_ process: Process) {
-        send(.closeLost, from: process)
+        let silence = plan.settings.heartbeatSilenceMax
+        if process.tenure?.hasHeard(for: silence, at: process.clock(now)) == true
+            || mutation == .closesAtOnce
+        {
+            send(.closeLost, from: process)
+        }
         agenda.add(
             .local(process.id, .closeLost),
             at: now + Moment(plan.settings.lostLeaseInterval)

@@ -12,7 +12,7 @@ extension World {
         case .outage(let isOver):
             note(isOver ? "the database is back" : "the database goes away")
             isAway = !isOver
-            if !isOver { agenda.add(.fault(.outage(isOver: true)), at: after(.seconds(8))) }
+            if !isOver { agenda.add(.fault(.outage(isOver: true)), at: after(plan.outageMax)) }
         case .diskFull(let host, let isOver):
             note("host \(host): the disk \(isOver ? "has room again" : "is full")")
             hosts[host].isDiskFull = !isOver

@@ -51,6 +51,7 @@ struct Plan {
             settings.callDeadline = .seconds(3)
             settings.margin = .seconds(2)
             settings.lostLeaseInterval = .seconds(3)
+            settings.heartbeatSilenceMax = .seconds(6)
         }
         drifts = []
         for _ in 0..<hostCount { drifts.append(Int64(dice.number(-20...20)) * 1_000) }
@@ -97,6 +98,14 @@ struct Plan {
     /// Whether a charge may come that neither its lease nor the free balance has room for.
     var mayExceed: Bool {
         forcedMoves + destroyedJournals + copiedJournals + pauses > 0 || failsOver
+    }
+
+    /// How long the database is away at most.
+    ///
+    /// Longer than an instance may be silent only where none can be late: one that is down when the
+    /// database is back is lost with what it has not shipped.
+    var outageMax: Moment {
+        crashes + restarts + fullDisks == 0 ? .seconds(14) : .seconds(8)
     }
 
     /// Whether every request is answered, by a database that is there.

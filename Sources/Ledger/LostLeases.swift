@@ -18,6 +18,8 @@ package struct LostLeases: Sendable {
 
     /// Closes the leases of every instance that was silent for longer, by its own settings, than
     /// any call of it can run; returns how many.
+    ///
+    /// Not to be called while the silence may be the database's own: see `EscrowTenure.hasHeard`.
     package func closeAll() async throws(LedgerError) -> Int {
         try await close(Scope(instance: nil, silence: nil))
     }

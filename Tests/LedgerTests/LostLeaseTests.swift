@@ -10,6 +10,38 @@ import Testing
     private let account = AccountID(high: 1, low: 1)
     private let lease = LeaseID(high: 2, low: 2)
 
+    @Test func `whoever is back first after an outage closes the leases of all others`() {
+        let start = ContinuousClock.now
+        let identity = InstanceIdentity(
+            instance: InstanceID(high: 3, low: 3),
+            epoch: 1,
+            nonce: Nonce(high: 4, low: 4)
+        )
+        var tenure = EscrowTenure(identity: identity, validUntil: start + .seconds(600))
+        func hear(from first: Int, through last: Int) {
+            for second in stride(from: first, through: last, by: 2) {
+                tenure.renew(
+                    until: start + .seconds(second + 600),
+                    now: start + .seconds(second)
+                )
+            }
+        }
+        func mayClose(at second: Int) -> Bool {
+            tenure.hasHeard(for: .seconds(15), at: start + .seconds(second))
+        }
+        #expect(!mayClose(at: 0))
+        hear(from: 2, through: 16)
+        #expect(!mayClose(at: 16))
+        hear(from: 18, through: 18)
+        #expect(mayClose(at: 18))
+        // The database is away for longer than any call can run, and everybody is silent.
+        #expect(!mayClose(at: 1_400))
+        hear(from: 1_400, through: 1_414)
+        #expect(!mayClose(at: 1_414))
+        hear(from: 1_416, through: 1_416)
+        #expect(mayClose(at: 1_416))
+    }
+
     private func decision(isOpen: Bool) -> AppendDecision {
         let head = HeadSummary(
             version: 4,
