@@ -25,8 +25,12 @@ struct KilledCloseTests {
                 #expect(try await Accounts(stage.database).show("acme") == before)
                 number += 1
                 let isKilled = try await stage.closeJune(killedAt: number, isAnswered: isAnswered)
-                // The last is killed behind its commit, before it hears or can say that it is done.
-                try #require(isKilled)
+                // The last that is killed has committed, and does not hear of it. Where messages are
+                // cut on their way there, the one behind the last goes through.
+                guard isKilled else {
+                    #expect(!isAnswered)
+                    break
+                }
             }
             // BEGIN, the lock of the head, …, COMMIT.
             #expect(number > 20)

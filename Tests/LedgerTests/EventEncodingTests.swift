@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test func `a newer version is named`() {
-        #expect(throws: EventDecodingError.unknownVersion(5)) { try EventEncoding.decode([5, 0]) }
+        #expect(throws: EventDecodingError.unknownVersion(6)) { try EventEncoding.decode([6, 0]) }
     }
 
     @Test func `a cap that there is none of`() throws {

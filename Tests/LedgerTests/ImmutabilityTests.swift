@@ -62,8 +62,8 @@ struct ImmutabilityTests {
                 """
             )
             // Of events, seals and their partitions, of four tables of prices, two of plans, seven
-            // of months and documents, and the audit trail.
-            #expect(guards == 17 * 2 * 2 + 4 * 2 + 2 * 2 + 7 * 2 + 2)
+            // of months and documents, two of top-ups, the audit trail, and the verifications.
+            #expect(guards == 17 * 2 * 2 + 4 * 2 + 2 * 2 + 7 * 2 + 2 * 2 + 2 + 2)
             let others = try await ledger.count(
                 """
                 SELECT count(*) FROM pg_trigger

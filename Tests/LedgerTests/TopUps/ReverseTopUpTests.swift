@@ -9,7 +9,7 @@ struct ReverseTopUpTests {
     @Test func `refunds take back their sum, in whatever order they are told`() async throws {
         try await TopUpStage.run { stage in
             let topUp = try await stage.paid()
-            for sum: Int128 in [10, 10, 30, 10, 30] { try await stage.refund(sum) }
+            for sum: Int64 in [10, 10, 30, 10, 30] { try await stage.refund(sum) }
             #expect(try await stage.balance() == Pico(70))
             #expect(try await stage.topUps.show(topUp.id).refunded == Pico(30))
             // The grant goes on with what is left of it.
@@ -99,7 +99,7 @@ struct ReverseTopUpTests {
             try await stage.refund(595)
             #expect(try await stage.balance() == Pico(500))
             // Sums of many parts come to the whole, whatever was cut off in between.
-            for sum: Int128 in [596, 777, 1_000, 1_189, 1_190] { try await stage.refund(sum) }
+            for sum: Int64 in [596, 777, 1_000, 1_189, 1_190] { try await stage.refund(sum) }
             #expect(try await stage.balance() == .zero)
             #expect(try await stage.topUps.show(topUp.id).refunded == Pico(1_190))
         }

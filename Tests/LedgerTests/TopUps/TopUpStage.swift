@@ -16,11 +16,11 @@ struct TopUpStage {
     }
 
     /// A top-up with a page.
-    func open(_ amount: Int128 = 100, tax: Int128 = 0, key: String? = nil) async throws -> TopUp {
+    func open(_ amount: Int64 = 100, tax: Int64 = 0, key: String? = nil) async throws -> TopUp {
         let order = TopUps.Order(
             account: CreditStage.slug,
-            amount: Pico(amount),
-            tax: Pico(tax),
+            amount: Pico(Int128(amount)),
+            tax: Pico(Int128(tax)),
             provider: "stripe"
         )
         let opened = try await topUps.open(order, at: credit.now, idempotencyKey: key)
@@ -45,7 +45,7 @@ struct TopUpStage {
     }
 
     /// A top-up that was paid.
-    func paid(_ amount: Int128 = 100, tax: Int128 = 0) async throws -> TopUp {
+    func paid(_ amount: Int64 = 100, tax: Int64 = 0) async throws -> TopUp {
         let opened = try await open(amount, tax: tax)
         guard case .done(let paid) = try await settle(payment(of: opened)) else {
             throw LedgerError(.corrupt, "it was not credited")
@@ -54,13 +54,13 @@ struct TopUpStage {
     }
 
     @discardableResult
-    func refund(_ sum: Int128, _ payment: String = "pi_1") async throws -> PaymentEffect {
+    func refund(_ sum: Int64, _ payment: String = "pi_1") async throws -> PaymentEffect {
         try await topUps.apply(
             PaymentStanding(
                 payment: payment,
                 provider: "stripe",
                 currency: .usd,
-                refunded: Pico(sum)
+                refunded: Pico(Int128(sum))
             ),
             at: credit.now
         )
@@ -68,13 +68,13 @@ struct TopUpStage {
 
     @discardableResult
     func dispute(
-        _ amount: Int128,
+        _ amount: Int64,
         returned: Bool = false,
         withdrawn: Bool = true
     ) async throws -> PaymentEffect {
         let dispute = PaymentDispute(
             id: "du_1",
-            amount: Pico(amount),
+            amount: Pico(Int128(amount)),
             isWithdrawn: withdrawn,
             isReturned: returned
         )
