@@ -5,12 +5,16 @@ import Glibc
 /// curl's sockets as the loop watches them.
 ///
 /// A connection that curl wants no more for now stays watched, because most are wanted again by
-/// the next call: so a call costs no `epoll_ctl`. curl says when it closes one. Of its other
-/// sockets, those of name lookups, it does not say, so they are let go at once.
+/// the next call: so a call costs no `epoll_ctl`. curl says when it closes one, once it is
+/// established. Of one that is still being made it does not say (7.88's `cf_socket_close`), nor of
+/// its other sockets, those of name lookups: they are let go at once, for their number may be
+/// another socket's next.
 final class SocketWatches {
     private final class Watch {
         let isConnection: Bool
         var isWanted = false
+        /// What curl waits for until a connection is established.
+        var awaitsWriting = false
         var registration: Registration?
 
         init(isConnection: Bool) {
@@ -44,6 +48,7 @@ final class SocketWatches {
         )
         let watch = watches[socket] ?? Watch(isConnection: false)
         watch.isWanted = true
+        watch.awaitsWriting = interest.contains(.write)
         if let registration = watch.registration {
             return try loop.update(registration, to: interest)
         }
@@ -57,7 +62,7 @@ final class SocketWatches {
     private func unwant(_ socket: curl_socket_t) {
         guard let watch = watches[socket] else { return }
         watch.isWanted = false
-        if !watch.isConnection { forget(socket) }
+        if !watch.isConnection || watch.awaitsWriting { forget(socket) }
     }
 
     func forgetAll() {
@@ -75,7 +80,7 @@ final class SocketWatches {
 
     // MARK: From curl's callbacks
 
-    fileprivate func opened(_ socket: curl_socket_t) {
+    func opened(_ socket: curl_socket_t) {
         forget(socket)
         watches[socket] = Watch(isConnection: true)
         guard let receiveBufferBytes else { return }
