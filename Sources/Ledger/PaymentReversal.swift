@@ -48,7 +48,8 @@ struct PaymentReversal {
             """
             UPDATE grants SET charged_back_at = \(end ?? grant.chargedBackAt),
                 closed_at = \(end ?? grant.closedAt), kept = \(kept),
-                withdrawn = withdrawn + \(unburned), reclaimed = reclaimed + \(amount - unburned)
+                withdrawn = withdrawn + \(unburned), reclaimed = reclaimed + \(amount - unburned),
+                returned = returned + \(amount)
             WHERE account_id = \(account.id) AND grant_id = \(grant.id)
             """
         )

@@ -44,5 +44,6 @@ package enum RequiredMigrations {
         "0040_top_ups",
         "0041_late_usage",
         "0042_issuer_logos",
+        "0043_returned_payments",
     ]
 }

@@ -89,6 +89,66 @@ import Testing
         }
     }
 
+    @Test func `what went back of a payment before its receipt is not on it`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            _ = try await stage.parties.setTax(Self.vat, of: "acme", at: stage.now)
+            try await stage.topUp("10", refunded: "4")
+            try await stage.advance(to: "2025-06-10T01:00:00Z")
+            let voided = try await stage.topUp("20", refunded: "3")
+            try await stage.charge(Pico(8_000_000_000_000), account)
+            try await stage.advance(to: "2025-06-11T00:00:00Z")
+            _ = try await Credits(stage.database).void(voided, at: stage.now)
+            try await stage.advance(to: "2025-06-12T00:00:00Z")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            // Of the second, 8 − 6 were burned, and the rest went back in two ways.
+            #expect(
+                receipts.map(\.document.totals.net) == [MinorUnits(600), MinorUnits(200)]
+            )
+            #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+        }
+    }
+
+    @Test func `a payment is taxed as it was when it was asked for`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            _ = try await stage.account()
+            _ = try await stage.parties.setTax(Self.vat, of: "acme", at: stage.now)
+            try await stage.topUp("100")
+            try await stage.advance(to: "2025-06-20T00:00:00Z")
+            let later = TaxRule(category: .standard, rate: 16_000, reason: nil)
+            _ = try await stage.parties.setTax(later, of: "acme", at: stage.now)
+            try await stage.topUp("100")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(
+                receipts.map(\.document.totals.tax) == [MinorUnits(1_900), MinorUnits(1_600)]
+            )
+            #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+        }
+    }
+
+    @Test func `a payment that was disputed and won back has one receipt, before or behind it`()
+        async throws
+    {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            _ = try await stage.account()
+            try await stage.topUp("10", "pi_1")
+            try await stage.dispute("10", of: "pi_1", isReturned: false)
+            #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
+            try await stage.advance(to: "2025-06-11T00:00:00Z")
+            try await stage.dispute("10", of: "pi_1", isReturned: true)
+            let behind = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(behind.map(\.document.totals.net) == [MinorUnits(1_000)])
+            try await stage.topUp("7", "pi_2")
+            let before = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(before.map(\.document.totals.net) == [MinorUnits(700)])
+            try await stage.advance(to: "2025-06-12T00:00:00Z")
+            try await stage.dispute("7", of: "pi_2", isReturned: false)
+            try await stage.dispute("7", of: "pi_2", isReturned: true)
+            #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
+            #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+        }
+    }
+
     @Test func `two who issue at once make one receipt for each grant, in several batches`()
         async throws
     {

@@ -23,10 +23,10 @@ struct IssueReceipts {
         else {
             throw LedgerError(.refused, "no billing details: farebox account billing \(slug)")
         }
-        let tax = try TaxRule.read(account.id, session)
         let seal = try DocumentSeals.last(of: account.id, upTo: account.version, session)
         let grants = try PaidGrant.withoutReceipt(of: account, limit: Int64(Self.batch), session)
         return try grants.map { grant in
+            let tax = try TaxRule.inForce(account.id, at: grant.taxedAt, session)
             var draft = try InvoiceDocument(
                 receiptOf: grant,
                 to: account,

@@ -5,28 +5,36 @@ import Schema
 /// A paid grant that was posted, as its receipt states it.
 struct PaidGrant: Hashable, Sendable {
     let id: GrantID
-    /// What was paid for: of a grant that was voided before it had a receipt, what was burned.
+    /// What was paid for and did not go back before: of a grant that was voided, what was burned.
     let amount: Pico
     let postedAt: Instant
     /// The day in the account's time zone.
     let date: CalendarDate
     let reference: String?
+    /// Whose rule of tax it is under: when it was asked for at a payment's page, or posted.
+    let taxedAt: Instant
 
     /// Grants that lack a receipt, as a condition on `grants`.
     ///
     /// One that was charged back before it had any gets none, for all its money went back; one that
     /// was voided gets one over what was burned of it, if anything, once nothing can burn any more.
-    /// What a won dispute gave back was paid for before.
+    /// What a won dispute gave back has its own, unless it stands on the payment's: that was issued
+    /// before the dispute.
     static let isWithoutReceipt: SQL = """
         grants.kind = 'paid' AND posted_at IS NOT NULL AND charged_back_at IS NULL
-        AND (voided_at IS NULL OR (closed_at IS NOT NULL AND withdrawn < amount))
+        AND returned < amount
+        AND (voided_at IS NULL OR (closed_at IS NOT NULL AND withdrawn + reclaimed < amount))
         AND NOT EXISTS (
             SELECT FROM documents
             WHERE documents.account_id = grants.account_id AND documents.grant_id = grants.grant_id)
         AND NOT EXISTS (
             SELECT FROM payment_disputes AS disputes
+                JOIN top_ups USING (account_id, top_up_id)
+                JOIN documents ON documents.account_id = top_ups.account_id
+                    AND documents.grant_id = top_ups.grant_id
             WHERE disputes.account_id = grants.account_id
-                AND disputes.return_grant_id = grants.grant_id)
+                AND disputes.return_grant_id = grants.grant_id
+                AND documents.issued_at < disputes.told_at)
         """
 
     /// Accounts that receipts can be issued to and are missing for, as a condition on `accounts`.
@@ -46,7 +54,14 @@ struct PaidGrant: Hashable, Sendable {
         try session.execute(
             """
             SELECT grant_id, posted_at, reference,
-                CASE WHEN voided_at IS NULL THEN amount ELSE amount - withdrawn END AS amount
+                amount - CASE WHEN voided_at IS NULL THEN returned ELSE withdrawn + reclaimed END
+                    AS amount,
+                coalesce((
+                    SELECT min(opened_at) FROM top_ups
+                        LEFT JOIN payment_disputes AS disputes USING (account_id, top_up_id)
+                    WHERE top_ups.account_id = grants.account_id
+                        AND grants.grant_id IN (top_ups.grant_id, disputes.return_grant_id)
+                ), posted_at) AS taxed_at
             FROM grants
             WHERE account_id = \(account.id) AND \(isWithoutReceipt)
             ORDER BY posted_at, grant_id LIMIT \(limit)
@@ -62,6 +77,7 @@ extension PaidGrant {
         postedAt = try row.get("posted_at")
         date = try LocalDate.of(postedAt, account.timeZone, session)
         reference = try row.get("reference")
+        taxedAt = try row.get("taxed_at")
     }
 }
 

@@ -27,6 +27,22 @@ package struct TaxRule: Hashable, Sendable {
         return rule?.tax(on: base).amount.pico(in: account.currency) ?? .zero
     }
 
+    /// The rule that an account had at an instant; the first one where it had none yet.
+    static func inForce(
+        _ account: AccountID,
+        at instant: Instant,
+        _ session: Session
+    ) throws -> TaxRule? {
+        try session.executePrepared(
+            """
+            SELECT * FROM tax_rules WHERE account_id = \(account)
+            ORDER BY created_at <= \(instant) DESC,
+                CASE WHEN created_at <= \(instant) THEN -revision ELSE revision END
+            LIMIT 1
+            """
+        ).first.map { try TaxRule($0) }
+    }
+
     /// The tax on a sum.
     func tax(on base: MinorUnits) -> DocumentTax {
         let amount = Currency.roundedHalfToEven(Int128(base.count) * Int128(rate), 100_000) ?? 0

@@ -36,8 +36,7 @@ struct RemakeReceipt {
 }
 
 extension PaidGrant {
-    /// A grant as its event tells it, less what was withdrawn of it if it was voided before an
-    /// instant; nil where the stream has no such event.
+    /// A grant as its event tells it, less what had gone back of it before an instant; nil where the stream has no such event.
     fileprivate init?(
         inEvents id: GrantID,
         of account: AccountSummary,
@@ -56,18 +55,21 @@ extension PaidGrant {
         )
         guard let row = rows.first else { return nil }
         let postedAt = try row.get("occurred_at", as: Instant.self)
-        let withdrawn = try Self.voided(id, of: account.id, postedAt, instant, session)
+        let withdrawn = try Self.withdrawn(id, of: account.id, postedAt, instant, session)
         self.init(
             id: id,
             amount: try row.get("amount_pico", as: Pico.self) - withdrawn,
             postedAt: postedAt,
             date: try LocalDate.of(postedAt, account.timeZone, session),
-            reference: try row.get("reference")
+            reference: try row.get("reference"),
+            // Not asked: which rule its tax was by, the record says.
+            taxedAt: postedAt
         )
     }
 
-    /// What was withdrawn of a grant between two instants; nothing where it was not voided then.
-    private static func voided(
+    /// What went back of a grant between two instants; with what was voided of it, and then of its
+    /// rest, where it was voided.
+    private static func withdrawn(
         _ id: GrantID,
         of account: AccountID,
         _ first: Instant,
@@ -77,12 +79,15 @@ extension PaidGrant {
         let sums = try session.execute(
             """
             SELECT coalesce(-sum(amount_pico), 0) AS withdrawn,
+                coalesce(-sum(amount_pico) FILTER (WHERE kind = 'credit_charged_back'), 0)
+                    AS returned,
                 coalesce(bool_or(kind = 'credit_voided'), false) AS is_voided
             FROM events
-            WHERE account_id = \(account) AND kind IN ('credit_voided', 'credit_expired')
+            WHERE account_id = \(account)
+                AND kind IN ('credit_voided', 'credit_expired', 'credit_charged_back')
                 AND occurred_at BETWEEN \(first) AND \(last) AND data->>'grant' = \(id)::text
             """
         ).single()
-        return try sums.get("is_voided") ? sums.get("withdrawn") : .zero
+        return try sums.get("is_voided") ? sums.get("withdrawn") : sums.get("returned")
     }
 }
