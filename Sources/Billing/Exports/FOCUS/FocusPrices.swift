@@ -46,8 +46,13 @@ struct FocusPrices: Sendable {
 
     /// What the price list asks for a unit of a line; nil where that is the call's own price.
     func list(_ item: LineItem, _ call: FocusCall) -> Pico? {
-        let terms = lists[call.priceVersion]?.lazy.compactMap { $0.terms(for: call.model) }.first
-        guard let terms else { return nil }
+        var best: (match: ModelPattern.Specificity, terms: PriceTerms)?
+        for edition in lists[call.priceVersion] ?? [] {
+            guard let found = edition.find(call.model) else { continue }
+            // The sources are in their order, so only a better match replaces an earlier one.
+            if best.map({ found.match > $0.match }) ?? true { best = found }
+        }
+        guard let terms = best?.terms else { return nil }
         switch item {
         case .tokens(let tokenClass):
             let tier = ContextTier(threshold: call.contextThreshold)
