@@ -41,14 +41,20 @@ package struct Console: Sendable {
     /// Whether the request may read metrics: on this machine's own addresses anybody, elsewhere
     /// whoever has a token that sees all accounts.
     package func admits(_ request: HTTPRequest) async -> Bool {
-        if isLoopback { return true }
+        if isLocal(request) { return true }
         guard let caller = try? await credentials.caller(request.fields) else { return false }
         return caller.role != .account
     }
 
     /// Whether the request comes from this machine, in nobody's name.
     package func isOpen(to request: HTTPRequest) -> Bool {
-        isLoopback && request.fields["authorization"] == nil
+        isLocal(request) && request.fields["authorization"] == nil
+    }
+
+    /// Whether it was sent to this machine by its own name: what a proxy passes on, or a page that
+    /// had a foreign name resolved to here, names another host.
+    private func isLocal(_ request: HTTPRequest) -> Bool {
+        isLoopback && RequestOrigin.isLoopbackName(request.fields["host"] ?? "")
     }
 
     /// Answers a request.

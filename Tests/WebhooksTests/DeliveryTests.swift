@@ -181,6 +181,15 @@ struct DeliveryTests {
                 )
                 #expect(rotated.endpoint.secretRotatedAt != nil)
                 #expect(rotated.secret.bytes != made.secret.bytes)
+                // Sent again by a reload, it would end the secret that the receiver has.
+                let again = await #expect(throws: LedgerError.self) {
+                    _ = try await endpoints.rotate(
+                        made.endpoint.id,
+                        overlapSeconds: 60,
+                        at: stage.clock.now
+                    )
+                }
+                #expect(again?.code == .refused)
                 try await stage.exhaust("a")
                 try await stage.drain()
                 stage.clock.advance(seconds: 61)

@@ -47,7 +47,10 @@ struct MultipartForm {
             guard let text = String(validating: line, as: UTF8.self) else { return nil }
             if text.lowercased().hasPrefix("content-disposition:") { name = Self.name(in: text) }
         }
-        guard let name, let value = String(validating: rest, as: UTF8.self) else { return nil }
+        // No text that PostgreSQL can keep has a zero.
+        guard let name, !rest.contains(0),
+            let value = String(validating: rest, as: UTF8.self)
+        else { return nil }
         return FormFields.Field(name: name, value: value)
     }
 

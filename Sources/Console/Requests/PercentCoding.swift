@@ -16,6 +16,8 @@ enum PercentCoding {
             default: bytes.append(byte)
             }
         }
+        // No text that PostgreSQL can keep has a zero.
+        guard !bytes.contains(0) else { return nil }
         return String(validating: bytes, as: UTF8.self)
     }
 

@@ -95,10 +95,12 @@ package struct WebhookEndpoints: Sendable {
 
     /// Gives an endpoint another secret; messages are signed with the one before too, for a while.
     ///
-    /// Only the last secret before is kept. The new one is returned here and nowhere else.
+    /// Only the last secret before is kept, so as long as that is good another rotation needs an
+    /// overlap of zero: sent twice by mistake, it would end the secret that the receiver has. The
+    /// new one is returned here and nowhere else.
     ///
-    /// - Throws: `.notFound`, also for one that is deleted; `.invalid` for an overlap below zero or
-    ///   above a year.
+    /// - Throws: `.notFound`, also for one that is deleted; `.refused` while two secrets are good;
+    ///   `.invalid` for an overlap below zero or above a year.
     package func rotate(
         _ id: WebhookEndpointID,
         overlapSeconds: Int64,
@@ -116,6 +118,8 @@ package struct WebhookEndpoints: Sendable {
                 UPDATE webhook_secrets SET secret = \(secret.bytes), retired_secret = secret,
                     retired_until = \(end)
                 WHERE endpoint_id = \(id) AND secret <> \(secret.bytes)
+                    AND (retired_until IS NULL OR retired_until <= \(instant)
+                        OR \(overlapSeconds) = 0)
                 """
             )
             if changed.affectedCount == 1 {
@@ -128,6 +132,20 @@ package struct WebhookEndpoints: Sendable {
             }
             let endpoint = try WebhookEndpoint.read(id, session)
             guard endpoint.state != .deleted else { throw LedgerError(.notFound, "it is deleted") }
+            let isSigning =
+                try session.execute(
+                    """
+                    SELECT count(*) AS count FROM webhook_secrets
+                    WHERE endpoint_id = \(id) AND secret = \(secret.bytes)
+                    """
+                ).single().get("count", as: Int64.self) == 1
+            guard isSigning else {
+                throw LedgerError(
+                    .refused,
+                    "the secret was rotated a moment ago, and the one before is good for a while;"
+                        + " rotate without an overlap if one has leaked"
+                )
+            }
             return endpoint
         }
         return (endpoint, secret)

@@ -30,7 +30,7 @@ extension TopUps {
             ).first
             if let known {
                 // By hand, before the provider told of it; or for another top-up.
-                guard known.kind == .paid, known.amount == topUp.amount,
+                guard known.kind == .paid, known.amount == topUp.amount, known.postedAt != nil,
                     try Self.isFree(known.id, account.id, session)
                 else { return .refused("the payment \(payment.id) was credited otherwise") }
             } else {

@@ -50,9 +50,12 @@ package struct StripeProvider: PaymentProvider {
         guard charge["disputed"] == .bool(true) else { return standing }
         let list = try await answer(to: requests.disputes(of: id))
         guard case .array(let disputes) = list["data"] else { throw Self.unreadable }
-        standing.disputes = disputes.compactMap { dispute in
-            StripeObjects.standing(ofDispute: dispute, payment: id)
-        }.flatMap(\.disputes)
+        for dispute in disputes {
+            guard let told = StripeObjects.standing(ofDispute: dispute, payment: id),
+                told.currency == standing.currency
+            else { throw Self.unreadable }
+            standing.disputes += told.disputes
+        }
         return standing
     }
 
