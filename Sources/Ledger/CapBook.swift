@@ -47,6 +47,9 @@ struct CapBook: Sendable {
     private var figures: [CapScope: CapFigures] = [:]
     private var figuresAt: [CapScope: Moment] = [:]
     private var numbers: UInt64 = 0
+    /// What the database could not restore of a day, and charges on their way to it still count on:
+    /// it comes off what is set aside next.
+    private var debts: [CapDay: Pico] = [:]
 
     // MARK: Holding
 
@@ -126,14 +129,15 @@ struct CapBook: Sendable {
         let cap = grant.figures
         figures[cap.scope] = cap
         figuresAt[cap.scope] = now
-        guard grant.granted > .zero else { return }
+        let granted = pay(grant)
+        guard granted > .zero else { return }
         let limits = limits[cap.scope] ?? .none
         let known = leases[cap.scope]?.firstIndex {
             $0.startsAt == cap.dayStartsAt && $0.limits == limits
         }
         if let known {
             change(cap.scope, known) { lease in
-                lease.granted += grant.granted
+                lease.granted += granted
                 lease.usedAt = now
             }
             return
@@ -145,13 +149,25 @@ struct CapBook: Sendable {
             endsAt: cap.dayEndsAt,
             limits: limits
         )
-        lease.granted = grant.granted
+        lease.granted = granted
         lease.usedAt = now
         leases[cap.scope, default: []].append(lease)
     }
 
+    /// What a grant leaves when the day's debt is paid of it.
+    private mutating func pay(_ grant: CapGrant) -> Pico {
+        let day = CapDay(scope: grant.figures.scope, startsAt: grant.figures.dayStartsAt)
+        guard let debt = debts[day] else { return grant.granted }
+        let paid = min(debt, grant.granted)
+        debts[day] = paid == debt ? nil : debt - paid
+        return grant.granted - paid
+    }
+
     /// Forgets all: the lease that it belonged to is closed.
-    mutating func close() { leases = [:] }
+    mutating func close() {
+        leases = [:]
+        debts = [:]
+    }
 
     /// What a cap has free for further leases, as far as is known.
     func free(_ scope: CapScope, at instant: Instant) -> Pico {
@@ -297,7 +313,8 @@ struct CapBook: Sendable {
         return amounts.map { CapRemainder(day: $0.key, amount: $0.value.clampedToZero) }
     }
 
-    /// Lowers what the database could not restore in full.
+    /// Lowers what the database could not restore in full: what is free first, then what running
+    /// calls have held, for what they leave of it is not set aside for anybody.
     mutating func reclaimed(_ caps: [CapRemainder], asked: [CapRemainder]) {
         let found = Dictionary(
             caps.map { ($0.day, $0.amount) },
@@ -305,13 +322,24 @@ struct CapBook: Sendable {
         )
         for part in asked {
             var missing = part.amount - (found[part.day] ?? .zero)
-            for index in leases[part.day.scope, default: []].indices {
-                change(part.day.scope, index) { lease in
-                    guard lease.startsAt == part.day.startsAt, missing > .zero else { return }
-                    let lowered = min(missing, lease.available.clampedToZero)
-                    lease.granted -= lowered
-                    missing -= lowered
-                }
+            lower(part.day, &missing) { $0.available.clampedToZero }
+            lower(part.day, &missing) { $0.held }
+            if missing > .zero { debts[part.day, default: .zero] += missing }
+        }
+    }
+
+    /// Lowers a day's leases by what is missing, each by as much as is said of it.
+    private mutating func lower(
+        _ day: CapDay,
+        _ missing: inout Pico,
+        by most: (Lease) -> Pico
+    ) {
+        for index in leases[day.scope, default: []].indices {
+            change(day.scope, index) { lease in
+                guard lease.startsAt == day.startsAt, missing > .zero else { return }
+                let lowered = min(missing, most(lease))
+                lease.granted -= lowered
+                missing -= lowered
             }
         }
     }
