@@ -15,7 +15,6 @@ enum Mutation: String, CaseIterable {
     case outlivesItsSuccessor = "outlives-its-successor"
     case holdsBesideCaps = "holds-beside-caps"
     case chargesUncappedToCaps = "charges-uncapped-to-caps"
-    case closesAtOnce = "closes-at-once"
     case neverWithdraws = "never-withdraws"
 
     // Of the database: a rule is broken in what it keeps or says.

@@ -86,9 +86,7 @@ extension World {
     /// Every instance looks for leases that others have lost.
     func closeLost(_ process: Process) {
         let silence = plan.settings.heartbeatSilenceMax
-        if process.tenure?.hasHeard(for: silence, at: process.clock(now)) == true
-            || mutation == .closesAtOnce
-        {
+        if process.tenure?.hasHeard(for: silence, at: process.clock(now)) == true {
             send(.closeLost, from: process)
         }
         agenda.add(
