@@ -191,7 +191,7 @@ struct ProjectionRebuildTests {
                 )
             }
             #expect(
-                try await eventually(within: .seconds(60)) {
+                try await eventually(within: .seconds(240)) {
                     try await ledger.eventsBehind() == [0, 0]
                 }
             )
