@@ -24,6 +24,9 @@ func withOwnedBillingDatabase(
             _ = try await Migrator(directory: migrations.path()).migrate(owner)
             var configuration = DatabaseConfiguration(url: serviceURL)
             configuration.connectionsMax = connections
+            // All tests begin at once, on few processors.
+            configuration.connectTimeout = .seconds(60)
+            configuration.queueTimeout = .seconds(60)
             try await withPool(configuration) { service in try await body(service, owner) }
         }
     }
