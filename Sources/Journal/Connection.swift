@@ -3,6 +3,9 @@ import CSQLite
 /// One SQLite connection; it stays on the thread that opened it.
 final class Connection {
     private static let busyMilliseconds: Int32 = 2_000
+    /// SQLite's file system that shuts other processes out, and so needs no locks and no
+    /// shared-memory file between connections of this one.
+    private static let fileSystem = "unix-excl"
 
     private let handle: OpaquePointer
 
@@ -13,7 +16,7 @@ final class Connection {
     init(path: String) throws(JournalError) {
         var handle: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let status = sqlite3_open_v2(path, &handle, flags, nil)
+        let status = sqlite3_open_v2(path, &handle, flags, Self.fileSystem)
         guard status == SQLITE_OK, let handle else {
             let reason = String(cString: sqlite3_errstr(status))
             sqlite3_close_v2(handle)
@@ -62,11 +65,22 @@ final class Connection {
     /// Frames in the write-ahead log after the last commit.
     var walFrameCount: Int { Int(walFrames.pointee) }
 
-    /// Moves the write-ahead log into the file, as much as can be without waiting.
-    func checkpoint() throws(JournalError) {
-        let status = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    /// Moves the write-ahead log into the file, as much as can be without waiting for another.
+    ///
+    /// - Returns: how many frames of the log are in the file. When all are, the next transaction
+    ///   writes the log from its beginning.
+    @discardableResult
+    func checkpoint() throws(JournalError) -> Int {
+        var moved: Int32 = 0
+        let status = sqlite3_wal_checkpoint_v2(
+            handle,
+            nil,
+            SQLITE_CHECKPOINT_PASSIVE,
+            nil,
+            &moved
+        )
         guard status == SQLITE_OK else { throw failure(status) }
-        walFrames.pointee = 0
+        return Int(moved)
     }
 
     /// The error of a result code, with SQLite's own words.

@@ -16,8 +16,10 @@ package final class Journal: Sendable {
     static let batchMax = 512
     /// How many entries one request reads, marks or deletes.
     package static let pageMax = 4_096
-    /// The length of the log, in pages of 4 KiB, that is moved into the file.
-    static let checkpointFrames = 1_000
+    /// How much of the log, in pages of 4 KiB, is moved into the file at once.
+    static let checkpointFrames = 2_000
+    /// The length at which calls wait until all of the log is in the file, so that it begins anew.
+    static let logFramesMax = 8_000
     /// How many turns pass between two looks at the files' sizes.
     static let turnsPerMeasurement = 64
 

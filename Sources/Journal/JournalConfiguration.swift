@@ -15,9 +15,9 @@ package struct JournalConfiguration: Sendable {
     package var sync: JournalSync = .normal
     /// Room that only running calls may use once the rest is full.
     ///
-    /// To be of use it must exceed the log (4 MiB), which has to be moved into the file before
-    /// its space can be written again.
-    package var reserveBytes = 8 << 20
+    /// To be of use it must exceed the log (`Journal.logFramesMax`), which has to be moved into the
+    /// file before its space can be written again.
+    package var reserveBytes = 40 << 20
     /// The largest database file, without its reserve; nil leaves it to the disk.
     package var fileBytesMax: Int?
     /// How often a failing disk is tried again.

@@ -52,12 +52,10 @@ final class JournalStore {
         _ connection: Connection,
         _ sync: JournalSync
     ) throws(JournalError) {
-        // An exclusive connection keeps the log's index on its own heap: no shared-memory file.
         // Debian's SQLite wipes what is deleted, page by page; there is no secret in here.
         try connection.execute(
             """
             PRAGMA page_size = 4096;
-            PRAGMA locking_mode = EXCLUSIVE;
             PRAGMA journal_mode = WAL;
             PRAGMA synchronous = \(sync.rawValue);
             PRAGMA temp_store = MEMORY;

@@ -28,6 +28,9 @@ final class JournalWriter {
     private let mailbox: Mailbox<Letter>
     private let doorbell: AsyncStream<Void>.Continuation
     private let room: JournalRoom
+    private let checkpointer: JournalCheckpointer
+    /// Frames of the log that are in the file.
+    private var movedFrames = 0
     private var calls: [Waiting] = []
     private var answers: [JournalError?] = []
     private var turnCount = 0
@@ -47,6 +50,7 @@ final class JournalWriter {
         self.doorbell = doorbell
         store = try JournalStore(path: configuration.path, sync: configuration.sync)
         room = JournalRoom(store.connection, configuration)
+        checkpointer = JournalCheckpointer(configuration)
         do {
             try store.transaction { () throws(JournalError) in try store.deleteEndedDrafts() }
             try room.restore()
@@ -79,6 +83,8 @@ final class JournalWriter {
             flush()
             tidy()
         }
+        // The last connection to close moves the rest of the log, and that is ours.
+        checkpointer.close()
         doorbell.finish()
         return closers
     }
@@ -200,14 +206,12 @@ extension JournalWriter {
         room.yield()
     }
 
-    /// After the answers: checkpoints when the log is long, and tries a disk that failed.
+    /// After the answers: has a long log moved into the file, and tries a disk that failed.
     private func tidy() {
-        if store.connection.walFrameCount >= Journal.checkpointFrames {
-            do { try store.connection.checkpoint() } catch { note(error) }
-        }
+        moveLog()
         turnCount += 1
         if turnCount % Journal.turnsPerMeasurement == 0 { measure() }
-        guard gauges.health != .ok else { return }
+        guard gauges.health != .ok, !checkpointer.isRunning else { return }
         let now = ContinuousClock.now
         guard now >= nextProbe else { return }
         nextProbe = now + .milliseconds(configuration.probeIntervalMilliseconds)
@@ -219,6 +223,30 @@ extension JournalWriter {
             }
             try room.restore()
             gauges.health = .ok
+        } catch {
+            note(error)
+        }
+    }
+
+    private func moveLog() {
+        if let result = checkpointer.takeResult() { checkpointEnded(result) }
+        let frames = store.connection.walFrameCount
+        // It has begun anew.
+        if frames < movedFrames { movedFrames = 0 }
+        guard frames - movedFrames >= Journal.checkpointFrames, !checkpointer.isRunning
+        else { return }
+        checkpointer.start()
+    }
+
+    /// Goes on where a checkpoint beside this thread has ended.
+    ///
+    /// Without a pause between calls the log never is in the file as a whole: when it has become
+    /// long, the few frames that are left are moved while calls wait.
+    private func checkpointEnded(_ result: Result<Int, JournalError>) {
+        do throws(JournalError) {
+            movedFrames = try result.get()
+            guard store.connection.walFrameCount >= Journal.logFramesMax else { return }
+            movedFrames = try store.connection.checkpoint()
         } catch {
             note(error)
         }
