@@ -9,9 +9,14 @@ package struct ArrayColumn<Scalar: PostgresScalar>: Sendable {
 
     package init() {}
 
-    package mutating func appendNull() {
+    package mutating func appendNull() { add(nil) }
+
+    /// The one way in, which is compiled for each scalar below: called through a protocol it had
+    /// cost more than what it does.
+    private mutating func add(_ value: Scalar?) {
         count += 1
-        fields.writeNull()
+        guard let value else { return fields.writeNull() }
+        value.encodeField(into: &fields)
     }
 
     /// Appends the value as the parameter of a statement: its length, the array's head, the fields.
@@ -23,82 +28,46 @@ package struct ArrayColumn<Scalar: PostgresScalar>: Sendable {
     }
 }
 
-// For each scalar a function of its own, so that none is called through a protocol.
-
 extension ArrayColumn where Scalar == Bool {
-    package mutating func append(_ value: Bool?) {
-        guard let value else { return appendNull() }
-        count += 1
-        fields.writeField(byte: value ? 1 : 0)
-    }
+    package mutating func append(_ value: Bool?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == Int16 {
-    package mutating func append(_ value: Int16?) {
-        guard let value else { return appendNull() }
-        count += 1
-        value.encodeField(into: &fields)
-    }
+    package mutating func append(_ value: Int16?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == Int32 {
-    package mutating func append(_ value: Int32?) {
-        guard let value else { return appendNull() }
-        count += 1
-        fields.writeField(word: UInt32(bitPattern: value))
-    }
+    package mutating func append(_ value: Int32?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == Int64 {
-    package mutating func append(_ value: Int64?) {
-        guard let value else { return appendNull() }
-        count += 1
-        fields.writeField(word: UInt64(bitPattern: value))
-    }
+    package mutating func append(_ value: Int64?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == Timestamp {
-    package mutating func append(_ value: Timestamp?) {
-        guard let value else { return appendNull() }
-        count += 1
-        value.encodeField(into: &fields)
-    }
+    package mutating func append(_ value: Timestamp?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == UUIDBytes {
-    package mutating func append(_ value: UUIDBytes?) {
-        guard let value else { return appendNull() }
-        count += 1
-        fields.writeField(words: value.high, value.low)
-    }
+    package mutating func append(_ value: UUIDBytes?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == Int128 {
-    package mutating func append(_ value: Int128) {
-        count += 1
-        value.encodeField(into: &fields)
-    }
+    package mutating func append(_ value: Int128) { add(value) }
 }
 
 extension ArrayColumn where Scalar == String {
-    package mutating func append(_ value: String?) {
-        guard var value else { return appendNull() }
-        count += 1
-        value.withUTF8 { fields.writeField(UnsafeRawBufferPointer($0)) }
-    }
-}
-
-extension ArrayColumn where Scalar == Bytea {
-    package mutating func append(_ value: UnsafeRawBufferPointer) {
-        count += 1
-        fields.writeField(value)
-    }
+    package mutating func append(_ value: String?) { add(value) }
 }
 
 extension ArrayColumn where Scalar == JSONText {
-    package mutating func append(_ value: JSONText?) {
-        guard let value else { return appendNull() }
+    package mutating func append(_ value: JSONText?) { add(value) }
+}
+
+extension ArrayColumn where Scalar == Bytea {
+    /// Of bytes that lie elsewhere, so that no array is made of them.
+    package mutating func append(_ value: UnsafeRawBufferPointer) {
         count += 1
-        value.encodeField(into: &fields)
+        fields.writeField(value)
     }
 }

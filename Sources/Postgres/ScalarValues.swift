@@ -6,6 +6,10 @@ extension Bool: PostgresScalar {
         writer.write(self ? UInt8(1) : 0)
     }
 
+    package func encodeField(into writer: inout BinaryWriter) {
+        writer.writeField(byte: self ? 1 : 0)
+    }
+
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
         try bytes.requireByteCount(1)
         self = try bytes.bigEndian(UInt8.self) != 0
@@ -35,6 +39,10 @@ extension Int32: PostgresScalar {
     }
 
     package func encode(into writer: inout BinaryWriter) { writer.write(self) }
+
+    package func encodeField(into writer: inout BinaryWriter) {
+        writer.writeField(word: UInt32(bitPattern: self))
+    }
 
     package init(decoding bytes: RawSpan) throws(PostgresValueError) {
         if bytes.byteCount == 2 {
