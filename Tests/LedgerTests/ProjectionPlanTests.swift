@@ -166,6 +166,18 @@ import Testing
         #expect(plan.next(at: start + .milliseconds(100)) == .apply([target(1)]))
     }
 
+    @Test func `what was noted of a past that the database has lost stops no stream`() {
+        let (long, other) = (target(0, through: 9, count: 5), target(1))
+        var plan = swept([long, other])
+        _ = plan.next(at: start)
+        plan.failed([long, other], .lostTail(accounts[0], through: 6), at: start)
+        let rest = [target(0, through: 6, count: 5), other]
+        #expect(plan.next(at: start) == .apply(rest))
+        plan.applied(rest, moved: [accounts[0]: 6, accounts[1]: 4], at: start)
+        #expect(plan.isIdle)
+        #expect(plan.caughtUpAt == start)
+    }
+
     @Test func `a sweep that could not hold all is repeated when its work is done`() {
         var plan = ProjectionPlan()
         plan.found([target(0)], isComplete: false, startedAt: start, endedAt: start)

@@ -94,6 +94,30 @@ struct ProjectionRebuildTests {
         }
     }
 
+    @Test func `a batch takes in all that came since, however much`() async throws {
+        try await LedgerFixture.run { ledger in
+            let accounts = try await seed(ledger)
+            let build = try await ledger.liveBuild(.usage)
+            var targets: [ProjectionTarget] = []
+            for account in accounts {
+                let version = try await ledger.head(of: account).version
+                targets.append(ProjectionTarget(account: account, through: version, count: 0))
+            }
+            let wanted = targets
+            let outcome = try await ledger.service.transaction { session in
+                var batch = ProjectionBatch(build, session)
+                return try batch.run(wanted, streamMax: .max)
+            }
+            guard case .moved(let moved) = outcome else {
+                Issue.record("the build is not followed")
+                return
+            }
+            for target in wanted { #expect(moved[target.account] == target.through) }
+            try await ledger.follow()
+            try await ledger.expectProjectionsEqual()
+        }
+    }
+
     @Test func `rules of a newer version are built aside while the old rows are used`() async throws
     {
         try await LedgerFixture.run { ledger in

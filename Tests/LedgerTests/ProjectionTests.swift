@@ -260,6 +260,23 @@ struct ProjectionTests {
         }
     }
 
+    @Test func `a tail that a promoted database has lost is waited for by no projection`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let account = try await ledger.account(credit: Pico(1_000))
+            _ = try await ledger.events.append([.usage(charge: Pico(1), of: account)])
+            let build = try await ledger.liveBuild(.usage)
+            var follower = ProjectionFollower(build, ledger.service)
+            follower.note([ProjectionTarget(account: account, through: 50, count: 49)])
+            #expect(try await follower.catchUp())
+            #expect(follower.plan.isIdle)
+            let status = try await ProjectionStatus.read(ledger.service)
+            #expect(status.flatMap(\.stopped) == [])
+            #expect(status.first { $0.projection == "usage" }?.eventsBehind == 0)
+        }
+    }
+
     @Test func `a stream with a gap is stopped and not summed up around it`() async throws {
         try await LedgerFixture.run { ledger in
             let account = try await ledger.account(credit: Pico(1_000))

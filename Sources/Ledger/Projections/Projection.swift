@@ -47,21 +47,33 @@ struct ProjectionTable: Sendable {
     let sums: [Column]
 
     /// Adds the usage among the rows of `picked` to a build.
-    func insert(into build: Int32) -> SQL {
+    ///
+    /// In the order of the accounts, so that neighbours in the index are written together.
+    ///
+    /// - Parameter isFirst: these are the first events of their streams, of which the build has no
+    ///   row yet: nothing has to be looked for.
+    func insert(into build: Int32, isFirst: Bool) -> SQL {
         let keys = ["account_id", "build"] + groups.map(\.name)
         let columns = (keys + sums.map(\.name)).joined(separator: ", ")
         let grouping = groups.map(\.expression)
         let values = sums.map(\.expression).joined(separator: ", ")
         let additions = sums.map { "\($0.name) = present.\($0.name) + excluded.\($0.name)" }
         let groupNumbers = (3..<(3 + groups.count)).map { String($0) }
+        let whenPresent: SQL =
+            isFirst
+            ? ""
+            : """
+            ON CONFLICT (\(unescaped: keys.joined(separator: ", "))) DO UPDATE SET
+                \(unescaped: additions.joined(separator: ", "))
+            """
         return """
             INSERT INTO \(unescaped: name) AS present (\(unescaped: columns))
             SELECT account_id, \(build)::integer,
                 \(unescaped: grouping.joined(separator: ", ")), \(unescaped: values)
             FROM picked WHERE kind = 'usage'
             GROUP BY account_id, \(unescaped: groupNumbers.joined(separator: ", "))
-            ON CONFLICT (\(unescaped: keys.joined(separator: ", "))) DO UPDATE SET
-                \(unescaped: additions.joined(separator: ", "))
+            ORDER BY account_id
+            \(whenPresent)
             """
     }
 }
@@ -83,7 +95,8 @@ extension ProjectionTable {
         ]
     )
 
-    /// No period has been closed yet, so every line stands in the open one.
+    /// Every line stands in the open period: which of them a closed month took is decided long after
+    /// they were summed up, and kept beside them (`period_lines`).
     static let statementLines = ProjectionTable(
         name: "statement_lines",
         groups: [

@@ -36,34 +36,37 @@ struct ProjectionBatch {
             """
         )
         guard try isFollowed() else { return .superseded }
-        let accounts = targets.map(\.account)
-        after = try lockCheckpoints(accounts)
-        var moved: [AccountID: Int64] = [:]
-        var steps: [(account: AccountID, after: Int64, through: Int64)] = []
-        for target in targets {
-            guard let after = after[target.account] else { continue }
-            moved[target.account] = max(after, target.through)
-            guard target.through > after else {
-                moved[target.account] = after
-                continue
-            }
-            steps.append((target.account, after, min(target.through, after + streamMax)))
-        }
-        guard !steps.isEmpty else { return .moved(moved) }
-        let found = try takeIn(steps)
-        for step in steps {
-            let (count, last) = found[step.account] ?? (0, step.after)
-            guard last == step.through, count == step.through - step.after else {
-                throw StreamGap(
-                    account: step.account,
-                    reason: "versions \(step.after + 1) to \(step.through) should be"
-                        + " \(step.through - step.after) events, and are \(count)"
+        let known = try selectCheckpoints(targets.map(\.account))
+        let new = try makeCheckpoints(
+            targets.filter { known[$0.account] == nil }
+                .map { Step(account: $0.account, after: 0, through: min($0.through, streamMax)) }
+        )
+        let old = targets.compactMap { target in
+            known[target.account].map { after in
+                Step(
+                    account: target.account,
+                    after: after,
+                    through: after + min(max(target.through - after, 0), streamMax)
                 )
             }
-            moved[step.account] = step.through
         }
-        try moveCheckpoints(steps)
-        return .moved(moved)
+        let steps = new + old
+        for step in steps { after[step.account] = step.after }
+        try take(in: steps.filter { $0.after == 0 }, areFirst: true)
+        try take(in: steps.filter { $0.after > 0 }, areFirst: false)
+        try moveCheckpoints(old.filter { !$0.isEmpty })
+        return .moved(
+            Dictionary(steps.map { ($0.account, $0.through) }, uniquingKeysWith: max)
+        )
+    }
+
+    /// A stream, where it stands, and how far this batch takes it.
+    private struct Step {
+        let account: AccountID
+        let after: Int64
+        let through: Int64
+
+        var isEmpty: Bool { after == through }
     }
 
     /// Keeps the build from being swapped or retired until the commit.
@@ -79,23 +82,26 @@ struct ProjectionBatch {
         return !rows.isEmpty
     }
 
-    /// Locks what no other projector has; one that waits here would only do the other's work.
-    private func lockCheckpoints(_ accounts: [AccountID]) throws -> [AccountID: Int64] {
-        var locked = try selectCheckpoints(accounts)
-        let missing = accounts.filter { locked[$0] == nil }
-        guard !missing.isEmpty else { return locked }
+    /// Makes checkpoints for streams that had none, where this batch leaves them.
+    ///
+    /// They are seen with its rows or not at all. Returns those that no other projector has made.
+    private func makeCheckpoints(_ steps: [Step]) throws -> [Step] {
+        guard !steps.isEmpty else { return [] }
+        let ordered = steps.sorted { $0.account < $1.account }
         let made = try session.executePrepared(
             """
             INSERT INTO projection_checkpoints (account_id, projection, build, version)
-            SELECT unnest(\(missing.sorted())), \(build.projection), \(build.number), 0
+            SELECT unnest(\(ordered.map(\.account))), \(build.projection), \(build.number),
+                unnest(\(ordered.map(\.through)))
             ON CONFLICT DO NOTHING
             RETURNING account_id
             """
         )
-        for row in made { locked[try row.get("account_id")] = 0 }
-        return locked
+        let accounts = Set(try made.map { try $0.get("account_id", as: AccountID.self) })
+        return ordered.filter { accounts.contains($0.account) }
     }
 
+    /// Locks what no other projector has; one that waits here would only do the other's work.
     private func selectCheckpoints(_ accounts: [AccountID]) throws -> [AccountID: Int64] {
         let rows = try session.executePrepared(
             """
@@ -111,10 +117,30 @@ struct ProjectionBatch {
         return versions
     }
 
+    /// Takes events in, and throws unless they were all that should be there.
+    private func take(in steps: [Step], areFirst: Bool) throws {
+        let steps = steps.filter { !$0.isEmpty }
+        guard !steps.isEmpty else { return }
+        let found = try sumUp(steps, areFirst: areFirst)
+        for step in steps {
+            let (count, last) = found[step.account] ?? (0, step.after)
+            guard last == step.through, count == step.through - step.after else {
+                let end = try version(of: step.account)
+                if end < step.through { throw LostTail(account: step.account, through: end) }
+                throw StreamGap(
+                    account: step.account,
+                    reason: "versions \(step.after + 1) to \(step.through) should be"
+                        + " \(step.through - step.after) events, and are \(count)"
+                )
+            }
+        }
+    }
+
     /// Reads, sums up and writes in one statement, and so of one snapshot; the count and the last
     /// version of what it read.
-    private func takeIn(
-        _ steps: [(account: AccountID, after: Int64, through: Int64)]
+    private func sumUp(
+        _ steps: [Step],
+        areFirst: Bool
     ) throws -> [AccountID: (count: Int64, last: Int64)] {
         // OFFSET keeps the inner query from being flattened into another join order.
         let rows = try session.executePrepared(
@@ -140,7 +166,7 @@ struct ProjectionBatch {
                     OFFSET 0
                 ) AS found
             ), written AS (
-                \(build.projection.table.insert(into: build.number))
+                \(build.projection.table.insert(into: build.number, isFirst: areFirst))
             )
             SELECT account_id, count(*) AS count, max(version) AS last FROM picked
             GROUP BY account_id
@@ -154,9 +180,15 @@ struct ProjectionBatch {
         return found
     }
 
-    private func moveCheckpoints(
-        _ steps: [(account: AccountID, after: Int64, through: Int64)]
-    ) throws {
+    /// Where a stream ends.
+    private func version(of account: AccountID) throws -> Int64 {
+        try session.execute(
+            "SELECT version FROM account_heads WHERE account_id = \(account)"
+        ).first?.get("version") ?? 0
+    }
+
+    private func moveCheckpoints(_ steps: [Step]) throws {
+        guard !steps.isEmpty else { return }
         let rows = try session.executePrepared(
             """
             UPDATE projection_checkpoints AS checkpoint
@@ -172,6 +204,12 @@ struct ProjectionBatch {
             throw LedgerError(.corrupt, "a checkpoint moved while it was locked")
         }
     }
+}
+
+/// A stream ends before a version that it once had.
+struct LostTail: Error {
+    let account: AccountID
+    let through: Int64
 }
 
 /// Events that should be in a stream are not there.

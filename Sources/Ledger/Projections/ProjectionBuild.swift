@@ -118,18 +118,20 @@ package struct ProjectionBuild: Hashable, Sendable {
         )
     }
 
-    /// The accounts of one turn of `sweepRows`.
-    private static let sweepMax = 500
+    /// The accounts of one turn of `deleteSome`.
+    private static let deletedAtOnce = 5_000
 
     /// Deletes some of a retired build's rows; true once nothing of it is left.
     func deleteSome(_ session: Session) throws -> Bool {
+        // What is lost with the server is deleted again.
+        try session.script("SET LOCAL synchronous_commit = off")
         let accounts = try session.execute(
             """
             DELETE FROM projection_checkpoints
             WHERE projection = \(projection) AND build = \(number) AND account_id IN (
                 SELECT account_id FROM projection_checkpoints
                 WHERE projection = \(projection) AND build = \(number)
-                LIMIT \(Self.sweepMax) FOR UPDATE SKIP LOCKED)
+                ORDER BY account_id LIMIT \(Self.deletedAtOnce) FOR UPDATE SKIP LOCKED)
             RETURNING account_id
             """
         ).map { try $0.get("account_id", as: AccountID.self) }

@@ -128,7 +128,7 @@ struct ProjectionFollower {
                 WHERE projection = \(build.projection) AND build = \(build.number)
             ) AS checkpoint USING (account_id)
             WHERE wanted.version > coalesce(checkpoint.version, 0)
-            LIMIT \(limit)
+            ORDER BY account_id LIMIT \(limit)
             """
     }
 
@@ -154,6 +154,9 @@ struct ProjectionFollower {
                 .poison(poisoned.reason, after: poisoned.after),
                 at: .now
             )
+            return .worked
+        } catch let lost as LostTail {
+            plan.failed(targets, .lostTail(lost.account, through: lost.through), at: .now)
             return .worked
         } catch let gap as StreamGap {
             plan.failed(targets, .gap(gap.account, gap.reason), at: .now)

@@ -13,6 +13,11 @@ package struct ProjectionTarget: Hashable, Sendable {
         self.through = through
         self.count = count
     }
+
+    /// The same, or up to this version if that comes before.
+    fileprivate func ending(at version: Int64) -> ProjectionTarget {
+        ProjectionTarget(account: account, through: min(through, version), count: count)
+    }
 }
 
 /// An account whose next event cannot be taken in.
@@ -29,6 +34,9 @@ package enum ProjectionFailure: Hashable, Sendable {
     case poison(String, after: [AccountID: Int64])
     /// A stream has not the versions that it should have.
     case gap(AccountID, String)
+    /// A stream ends before its target: the database has lost a part of its past, and is another
+    /// one; what was noted of that part is void.
+    case lostTail(AccountID, through: Int64)
 }
 
 /// What a projector does next: which streams it takes together, and what becomes of those that
@@ -223,9 +231,20 @@ package struct ProjectionPlan: Sendable {
             stopping.append(StoppedStream(account: account, reason: reason))
             let rest = batch.filter { $0.account != account }
             if !rest.isEmpty { halves.append(rest) }
+        case .lostTail(let account, let version):
+            forget(account, behind: version)
+            halves.append(batch.map { $0.account == account ? $0.ending(at: version) : $0 })
         case .poison(let reason, let after):
             split(batch, after: after, reason)
         }
+    }
+
+    /// Expects nothing of a stream behind a version.
+    private mutating func forget(_ account: AccountID, behind version: Int64) {
+        targets[account] = targets[account]?.ending(at: version)
+        halves = halves.map { $0.map { $0.account == account ? $0.ending(at: version) : $0 } }
+        guard let open = swept?.open[account], open > version else { return }
+        swept?.open[account] = version
     }
 
     /// Halves a batch by its streams, a single stream by its events, and stops a single event's.
