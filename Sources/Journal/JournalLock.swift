@@ -40,8 +40,13 @@ final class JournalLock {
 /// When the disk fills, admission stops, but calls that already run must still settle: they
 /// do it in the room that this file leaves.
 struct DiskReserve {
-    let path: String
-    let byteCount: Int
+    private let path: String
+    private let byteCount: Int
+
+    init(_ configuration: JournalConfiguration) {
+        path = configuration.path + "-reserve"
+        byteCount = configuration.reserveBytes
+    }
 
     /// Allocates the file in full.
     func occupy() throws(JournalError) {

@@ -11,10 +11,7 @@ struct JournalRoom {
 
     init(_ connection: Connection, _ configuration: JournalConfiguration) {
         self.connection = connection
-        reserve = DiskReserve(
-            path: configuration.path + "-reserve",
-            byteCount: configuration.reserveBytes
-        )
+        reserve = DiskReserve(configuration)
         quotaPages = configuration.fileBytesMax.map { max(1, $0 / Self.pageBytes) }
         reservePages = configuration.reserveBytes / Self.pageBytes
     }

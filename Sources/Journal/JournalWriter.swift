@@ -48,7 +48,7 @@ final class JournalWriter {
         self.mailbox = mailbox
         self.gauges = gauges
         self.doorbell = doorbell
-        store = try JournalStore(path: configuration.path, sync: configuration.sync)
+        store = try Self.openStore(configuration)
         room = JournalRoom(store.connection, configuration)
         checkpointer = JournalCheckpointer(configuration)
         do {
@@ -60,6 +60,19 @@ final class JournalWriter {
         publish()
         measure()
         if store.unshippedCount > 0 { doorbell.yield() }
+    }
+
+    /// Opens the file; on a full disk with the reserve's room, for a new format of it is written.
+    private static func openStore(
+        _ configuration: JournalConfiguration
+    ) throws(JournalError) -> JournalStore {
+        do {
+            return try JournalStore(path: configuration.path, sync: configuration.sync)
+        } catch {
+            guard error.isOfDisk else { throw error }
+            DiskReserve(configuration).yield()
+            return try JournalStore(path: configuration.path, sync: configuration.sync)
+        }
     }
 
     /// Serves until the mailbox is closed and empty; returns who waits for that.

@@ -43,6 +43,32 @@ import Testing
         await reopened.close()
     }
 
+    @Test(.enabled(if: Tmpfs.isAllowed))
+    func `a file of an older format is opened on a full disk, in the reserve's room`()
+        async throws
+    {
+        let disk = try Tmpfs(byteCount: 4 << 20)
+        defer { disk.unmount() }
+        let fixture = try Fixture()
+        var configuration = fixture.configuration(reserveBytes: 1 << 20)
+        configuration.path = disk.path + "/journal.db"
+        let journal = try await Journal.open(configuration)
+        for number in 1...5 { try await journal.enter(entryID(number), payload("\(number)")) }
+        await journal.close()
+        do {
+            let connection = try Connection(path: configuration.path)
+            try connection.execute("DELETE FROM drafts WHERE slot = 0; PRAGMA user_version = 1")
+        }
+        try disk.fill()
+        let upgraded = try await Journal.open(configuration)
+        #expect(isFull(upgraded))
+        #expect(upgraded.depth.openCount == 5)
+        #expect(await failure { try await upgraded.enter(entryID(6), []) } == .diskFull)
+        try await upgraded.settle(entryID(1), payload("end"))
+        #expect(upgraded.depth.unshippedCount == 1)
+        await upgraded.close()
+    }
+
     @Test func `of a batch without room for all, the calls that failed left nothing`() async throws
     {
         let fixture = try Fixture()
@@ -123,6 +149,16 @@ struct Tmpfs {
             try? FileManager.default.removeItem(atPath: path)
             throw JournalError(.cannotOpen, "mount is not allowed")
         }
+    }
+
+    /// Leaves no room for a single byte.
+    func fill() throws {
+        let filler = path + "/filler"
+        try Data().write(to: URL(fileURLWithPath: filler))
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: filler))
+        let page = Data(repeating: 1, count: 4_096)
+        while (try? file.write(contentsOf: page)) != nil {}
+        try file.close()
     }
 
     func unmount() {
