@@ -7,6 +7,7 @@ extension World {
     func checkEnd() {
         for call in calls { checkEnd(of: call) }
         for index in accounts.indices { checkEndedGrants(index) }
+        checkProjectionsAtEnd()
         for host in hosts {
             guard let id = host.process else { continue }
             let process = processes[id]

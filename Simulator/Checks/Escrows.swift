@@ -3,19 +3,27 @@ import LedgerModel
 import Schema
 
 extension World {
+    /// Looks at all that a step can have changed: a process reaches the others, and the database,
+    /// by messages alone.
+    func check(after step: Step) {
+        if case .local(let id, _) = step {
+            let process = processes[id]
+            if hosts[process.host].process == id { check(process) }
+        } else {
+            if step.reachesDatabase { checkDatabase() }
+            for case let id? in hosts.map(\.process) { check(processes[id]) }
+        }
+        checkRest()
+    }
+
     /// What must hold of the database after every step that may have changed it.
     func checkDatabase() {
         for index in accounts.indices { checkAccount(index) }
     }
 
-    /// What must hold of the processes after every step.
-    func checkProcesses() {
-        for host in hosts {
-            guard let id = host.process else { continue }
-            checkBooks(processes[id])
-            checkWaits(processes[id])
-        }
-        checkRest()
+    private func check(_ process: Process) {
+        checkBooks(process)
+        checkWaits(process)
     }
 
     /// No instance believes in more than the database has set aside for it.
@@ -86,14 +94,14 @@ extension World {
     private func checkWaits(_ process: Process) {
         for (waiter, wait) in process.waits {
             var seen = wait
-            seen.coverableMin = min(wait.coverableMin, coverable(wait.accountIndex))
-            seen.capCoverableMin = min(
-                wait.capCoverableMin,
-                coverable(wait.accountIndex, wait.caller)
+            let isNews = seen.note(
+                coverable: coverable(wait.accountIndex),
+                capCoverable: coverable(wait.accountIndex, wait.caller),
+                free: free(wait.accountIndex, for: process, wait.caller),
+                isSuspended: head(wait.accountIndex).isSuspended
             )
-            seen.freeMin = min(wait.freeMin, free(wait.accountIndex, for: process, wait.caller))
-            seen.wasSuspended = wait.wasSuspended || head(wait.accountIndex).isSuspended
-            process.waits[waiter] = seen
+            // Most steps bring none, and writing while reading copies all of them.
+            if isNews { process.waits[waiter] = seen }
             if now > max(wait.deadlineMoment, process.pausedUntil) + .milliseconds(1) {
                 fail("process \(process.id): waiter \(waiter) is never answered")
             }

@@ -7,11 +7,22 @@ struct StreamWatch {
     var version: Int64 = 0
     var sum = Pico.zero
     var events: Set<EventID> = []
+    /// What the usage up to each version comes to.
+    var usage: [(calls: Int64, charged: Pico)] = [(0, .zero)]
     /// What usage took in each day of a cap.
     var spent: [CapDay: Pico] = [:]
     var parkedCount = 0
     /// From when on usage is still charged, by the last month that was closed.
     var chargedFrom: Instant?
+
+    mutating func count(_ recorded: RecordedEvent) {
+        var sum = usage[usage.count - 1]
+        if case .usage = recorded.event.body {
+            sum.calls += 1
+            sum.charged -= recorded.amount
+        }
+        usage.append(sum)
+    }
 }
 
 extension World {
@@ -49,6 +60,7 @@ extension World {
             }
             check(event, of: index)
             countSpending(event, of: index)
+            streams[index].count(event)
         }
         if head.version != streams[index].version {
             fail("I2: the head is at \(head.version), the stream at \(streams[index].version)")
@@ -64,6 +76,7 @@ extension World {
         }
         checkCaps(index, account)
         checkGrants(index, account)
+        checkProjection(index, account)
         while streams[index].parkedCount < account.parked.count {
             note("parked: \(account.parked[streams[index].parkedCount].message)")
             streams[index].parkedCount += 1

@@ -16,6 +16,7 @@ enum Mutation: String, CaseIterable {
     case holdsBesideCaps = "holds-beside-caps"
     case chargesUncappedToCaps = "charges-uncapped-to-caps"
     case neverWithdraws = "never-withdraws"
+    case neverSweepsStreams = "never-sweeps-streams"
 
     // Of the database: a rule is broken in what it keeps or says.
     case appendsTwice = "appends-twice"
@@ -33,4 +34,5 @@ enum Mutation: String, CaseIterable {
     case withdrawsWhatIsHeld = "withdraws-what-is-held"
     case leasesWhatIsKept = "leases-what-is-kept"
     case chargesTheLate = "charges-the-late"
+    case projectsTwice = "projects-twice"
 }

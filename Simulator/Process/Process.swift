@@ -59,6 +59,10 @@ final class Process {
     /// Settlements that the journal could not take.
     var late: [CallID] = []
 
+    // The projector, and its request that is under way.
+    var projector = ProjectionPlan(limits: World.projectionLimits)
+    var projectorToken = 0
+
     /// What calls that the ledger has no event of may still take from each lease.
     var outstanding: [LeaseID: Pico] = [:]
     /// The same of each day of a cap.
@@ -77,6 +81,13 @@ final class Process {
         self.index = index
         self.books = Array(repeating: nil, count: books)
         wakes = Array(repeating: nil, count: books)
+    }
+
+    /// Whether the projector waits for the answer to a message; it does for one answer alone.
+    func awaitsProjection(_ message: Message) -> Bool {
+        guard projectorToken == message.token else { return false }
+        projectorToken = 0
+        return true
     }
 
     var isServing: Bool { phase == .serving && tenure?.phase == .serving }
@@ -122,4 +133,17 @@ struct Wait {
     /// The least that was neither spent nor held by anybody at any moment since it came.
     var freeMin: Pico
     var wasSuspended: Bool
+
+    /// Takes note of what there is now; false when it is no less than ever before.
+    mutating func note(coverable: Pico, capCoverable: Pico, free: Pico, isSuspended: Bool) -> Bool {
+        let isNews =
+            coverable < coverableMin || capCoverable < capCoverableMin || free < freeMin
+            || (isSuspended && !wasSuspended)
+        guard isNews else { return false }
+        coverableMin = min(coverableMin, coverable)
+        capCoverableMin = min(capCoverableMin, capCoverable)
+        freeMin = min(freeMin, free)
+        wasSuspended = wasSuspended || isSuspended
+        return true
+    }
 }

@@ -27,7 +27,8 @@ extension World {
     ) {
         guard process.isShipping else { return }
         switch result {
-        case .success:
+        case .success(let outcomes):
+            process.projector.note(EventStore.targets(shipment.hashed, outcomes))
             process.shippingPause = process.pace.succeeded(count: shipment.entries.count)
             process.appendToken = 0
             schedule(.write(.mark), on: process, within: .milliseconds(5))

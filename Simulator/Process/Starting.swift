@@ -83,6 +83,7 @@ extension World {
         schedule(.sweep, on: process, within: Moment(plan.settings.sweepInterval))
         schedule(.heartbeat, on: process, within: Moment(plan.settings.heartbeatInterval))
         schedule(.retryLate, on: process, within: .milliseconds(500))
+        schedule(.project, on: process, within: .milliseconds(200))
         schedule(.closeLost, on: process, within: Moment(plan.settings.lostLeaseInterval))
         if mutation == .closesBeforeShipping {
             schedule(.closeEarlier, on: process, within: .milliseconds(1))

@@ -13,10 +13,11 @@ extension Moment {
 
 /// Steps by moment, and those of one moment in the order in which they were added.
 struct Agenda {
+    /// Small, because a heap moves it often; the step itself stays in its slot.
     private struct Entry {
         let moment: Moment
         let order: Int
-        let step: Step
+        let slot: Int
 
         func precedes(_ other: Entry) -> Bool {
             moment == other.moment ? order < other.order : moment < other.moment
@@ -25,10 +26,12 @@ struct Agenda {
 
     private var heap: [Entry] = []
     private var order = 0
+    private var steps: [Step?] = []
+    private var freeSlots: [Int] = []
 
     mutating func add(_ step: Step, at moment: Moment) {
         order += 1
-        heap.append(Entry(moment: moment, order: order, step: step))
+        heap.append(Entry(moment: moment, order: order, slot: keep(step)))
         var child = heap.count - 1
         while child > 0 {
             let parent = (child - 1) / 2
@@ -39,20 +42,34 @@ struct Agenda {
     }
 
     mutating func next() -> (moment: Moment, step: Step)? {
-        guard let first = heap.first else { return nil }
+        guard let first = heap.first, let step = take(first.slot) else { return nil }
         let last = heap.removeLast()
-        if heap.isEmpty { return (first.moment, first.step) }
+        if heap.isEmpty { return (first.moment, step) }
         heap[0] = last
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
+            for child in (2 * parent + 1)...(2 * parent + 2)
             where child < heap.count && heap[child].precedes(heap[least]) {
                 least = child
             }
-            if least == parent { return (first.moment, first.step) }
+            if least == parent { return (first.moment, step) }
             heap.swapAt(least, parent)
             parent = least
         }
+    }
+
+    private mutating func keep(_ step: Step) -> Int {
+        guard let slot = freeSlots.popLast() else {
+            steps.append(step)
+            return steps.count - 1
+        }
+        steps[slot] = step
+        return slot
+    }
+
+    private mutating func take(_ slot: Int) -> Step? {
+        freeSlots.append(slot)
+        return steps[slot].take()
     }
 }

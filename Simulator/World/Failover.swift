@@ -85,19 +85,16 @@ extension World {
 
     /// Every instance looks for leases that others have lost.
     func closeLost(_ process: Process) {
-        let silence = plan.settings.heartbeatSilenceMax
-        if process.tenure?.hasHeard(for: silence, at: process.clock(now)) == true {
-            send(.closeLost, from: process)
-        }
+        if let identity = process.tenure?.identity { send(.closeLost(identity), from: process) }
         agenda.add(
             .local(process.id, .closeLost),
             at: now + Moment(plan.settings.lostLeaseInterval)
         )
     }
 
-    func closeLost() -> Result<Int, LedgerError> {
+    func closeLost(_ identity: InstanceIdentity) -> Result<Int, LedgerError> {
         let result = attempt { database throws(LedgerError) in
-            try database.closeLost { makeID() }
+            try database.closeLost(asHeard: identity) { makeID() }
         }
         switch result {
         case .success(let events):

@@ -59,8 +59,8 @@ extension World {
             return .reclaimed(
                 attempt { database throws(LedgerError) in try database.reclaim(request) }
             )
-        case .closeLost:
-            return .closed(closeLost())
+        case .closeLost(let identity):
+            return .closed(closeLost(identity))
         case .reoffer(let shipment):
             return .appended(append(shipment))
         case .rejoin(let request, _):
@@ -79,6 +79,13 @@ extension World {
             )
         case .append(let shipment):
             return .appended(append(shipment))
+        case .sweepStreams:
+            return .swept(.success(database.streamsBehind()))
+        case .project(let targets):
+            return .projected(.success(project(targets)))
+        case .stopStream(let stream):
+            database.stopStream(stream.account)
+            return .streamStopped(.success(stream.account))
         }
     }
 
@@ -103,6 +110,9 @@ extension World {
         case .rejoin: return .registered(.failure(error))
         case .closeEarlier, .closeLost: return .closed(.failure(error))
         case .append, .reoffer: return .appended(.failure(error))
+        case .sweepStreams: return .swept(.failure(error))
+        case .project: return .projected(.failure(error))
+        case .stopStream: return .streamStopped(.failure(error))
         }
     }
 
@@ -156,6 +166,12 @@ extension World {
             if process.closeToken == message.token { closedEarlier(process, result) }
         case (.append(let shipment), .appended(let result)):
             if process.appendToken == message.token { appended(process, shipment, result) }
+        case (.sweepStreams(let start), .swept(let result)):
+            if process.awaitsProjection(message) { swept(process, result, startedAt: start) }
+        case (.project(let targets), .projected(let result)):
+            if process.awaitsProjection(message) { projected(process, targets, result) }
+        case (.stopStream(let stream), .streamStopped(let result)):
+            if process.awaitsProjection(message) { stopped(process, stream, result) }
         default: break
         }
     }
@@ -178,6 +194,9 @@ extension Reply {
         case .reclaimed(let result): of(result)
         case .closed(let result): of(result)
         case .appended(let result): of(result)
+        case .swept(let result): of(result)
+        case .projected(let result): of(result)
+        case .streamStopped(let result): of(result)
         }
     }
 
@@ -194,6 +213,8 @@ extension Reply {
             return "left \(reply.remaining)" + reply.head.words(isClosed: reply.isLeaseClosed)
         case .closed(.success(let count)): return "closed \(count)"
         case .appended(.success(let outcomes)): return "\(outcomes)"
+        case .swept(.success(let behind)): return "\(behind.count) behind"
+        case .projected(.success(let projected)): return "\(projected)"
         default: return "?"
         }
     }
@@ -230,6 +251,10 @@ extension Message {
             case .reoffer(let shipment): "reoffer \(shipment.events.count)"
             case .rejoin: "rejoin"
             case .append(let shipment): "append \(shipment.events.count)"
+            case .sweepStreams: "look for streams that are behind"
+            case .project(let targets):
+                "project \(targets.map { "\($0.account.low) to \($0.through)" })"
+            case .stopStream(let stream): "stop the projection of account \(stream.account.low)"
             }
         return "process \(process): \(what)\(isDouble ? " (double)" : "")"
     }

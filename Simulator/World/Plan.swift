@@ -26,6 +26,8 @@ struct Plan {
     var grants: Int
     var forcedMoves: Int
     var suspensions: Int
+    /// A stream has an event that no projection can take in.
+    var poisons: Bool
 
     // What may be spent, and for how long.
     var caps: [(scope: CapScope, limits: SpendLimits)] = []
@@ -51,7 +53,7 @@ struct Plan {
             settings.callDeadline = .seconds(3)
             settings.margin = .seconds(2)
             settings.lostLeaseInterval = .seconds(3)
-            settings.heartbeatSilenceMax = .seconds(6)
+            settings.hearingMin = .seconds(6)
         }
         drifts = []
         for _ in 0..<hostCount { drifts.append(Int64(dice.number(-20...20)) * 1_000) }
@@ -74,6 +76,7 @@ struct Plan {
         endingGrants = some(40, 4)
         voids = endingGrants > 0 ? some(40, 3) : 0
         closes = some(30, 3)
+        poisons = dice.chance(10)
         guard dice.chance(50) else { return }
         for scope in [CapScope.key(Caller.keys[0]), .key(Caller.keys[1]), .project(Caller.project)]
         where dice.chance(60) {

@@ -132,6 +132,7 @@ extension World {
         case .reply(let message, let reply): take(reply, to: message, process)
         case .recalled(let account): recalled(process, account)
         case .learnLimits: learnLimits(process)
+        case .project: project(process)
         }
     }
 }

@@ -1,5 +1,6 @@
 import Ingress
 import Ledger
+import LedgerModel
 import Schema
 
 /// What is to happen at some moment.
@@ -56,6 +57,7 @@ enum LocalStep {
     case recalled(accountIndex: Int)
     /// The directory says what the caps are.
     case learnLimits
+    case project
 }
 
 /// What the journal's thread does when it is its turn: from then on it is durable.
@@ -78,10 +80,13 @@ struct Message {
         case giveBack(GiveBackRequest)
         case reclaim(ReclaimRequest)
         case closeEarlier
-        case closeLost
+        case closeLost(InstanceIdentity)
         case append(Shipment)
         case reoffer(Shipment)
         case rejoin(RejoinRequest, sentAt: ContinuousClock.Instant)
+        case sweepStreams(at: ContinuousClock.Instant)
+        case project([ProjectionTarget])
+        case stopStream(StoppedStream)
     }
 
     let process: ProcessID
@@ -100,6 +105,9 @@ enum Reply {
     case reclaimed(Result<ReclaimReply, LedgerError>)
     case closed(Result<Int, LedgerError>)
     case appended(Result<[AppendOutcome], LedgerError>)
+    case swept(Result<[ProjectionTarget], LedgerError>)
+    case projected(Result<ModelDatabase.Projected, LedgerError>)
+    case streamStopped(Result<AccountID, LedgerError>)
 }
 
 /// What befalls machines.

@@ -33,6 +33,9 @@ extension World {
     }
 
     func acquire(_ request: AcquireRequest) -> Result<AcquireReply, LedgerError> {
+        guard mutation != nil else {
+            return attempt { database throws(LedgerError) in try database.acquire(request) }
+        }
         let hidden = hideOtherCaps(of: request)
         defer { database.tamperCaps(request.account) { $0.leases.merge(hidden) { $1 } } }
         let escrowed = database.accounts[request.account]?.head.escrowed ?? .zero
@@ -90,16 +93,39 @@ extension World {
         return others
     }
 
+    func project(_ targets: [ProjectionTarget]) -> ModelDatabase.Projected {
+        // Another projector has some of the streams in hand.
+        let free = isHealed ? targets : targets.filter { _ in !dice.chance(3) }
+        let before = free.map { database.accounts[$0.account]?.projection.version ?? 0 }
+        let projected = database.project(
+            free,
+            streamMax: Self.projectionLimits.eventsMax,
+            refusing: poison
+        )
+        if mutation == .projectsTwice {
+            for (target, version) in zip(free, before) {
+                database.tamperProjection(target.account, version: version)
+            }
+        }
+        return projected
+    }
+
     func append(_ shipment: Shipment) -> Result<[AppendOutcome], LedgerError> {
+        // What a mutation needs to know is held beside the database, which would then be copied.
+        guard mutation != nil else {
+            return attempt { database throws(LedgerError) in try database.append(shipment.hashed) }
+        }
         let before = accounts.map { database.accounts[$0]?.head }
         let caps = accounts.map { database.accounts[$0]?.caps ?? ModelCaps() }
-        let batch = shipment.events.map { HashedEvent($0) }
         let ends = accounts.map { database.accounts[$0]?.chargedFrom }
         if mutation == .chargesTheLate {
             for account in accounts { database.tamperChargedFrom(account, nil) }
         }
         let result = attempt { database throws(LedgerError) in
-            try database.append(batch, knowing: mutation == .appendsTwice ? [:] : nil)
+            try database.append(
+                shipment.hashed,
+                knowing: mutation == .appendsTwice ? [:] : nil
+            )
         }
         for (index, account) in accounts.enumerated() {
             if mutation == .chargesTheLate { database.tamperChargedFrom(account, ends[index]) }

@@ -28,6 +28,8 @@ final class World {
     var database: ModelDatabase
     /// What a standby has that has fallen behind; nil for one that has everything.
     var standby: ModelDatabase?
+    /// An event that no projection can take in.
+    private(set) var poison: (account: AccountID, version: Int64)?
     /// Whether nobody can reach the database.
     var isAway = false
     var databaseClockOffset: Moment = 0
@@ -60,10 +62,15 @@ final class World {
         trace = Trace(isOn: isTraced)
         database = ModelDatabase(
             now: Instant(microseconds: Self.wallOrigin),
-            releaseAfter: mutation == .releasesEarly ? .seconds(1) : plan.settings.releaseAfter
+            releaseAfter: mutation == .releasesEarly ? .seconds(1) : nil,
+            settings: plan.settings
         )
         accounts = (0..<plan.accountCount).map { AccountID(high: 7, low: UInt64($0)) }
         streams = accounts.map { _ in StreamWatch() }
+        if plan.poisons {
+            let index = dice.number(0...(accounts.count - 1))
+            poison = (accounts[index], Int64(dice.number(1...20)))
+        }
         for index in accounts.indices { open(index) }
         for index in 0..<plan.hostCount {
             disks.append(JournalFile(instance: makeID()))
@@ -93,8 +100,7 @@ final class World {
             perform(step)
             statistics.steps += 1
             if statistics.steps > Self.stepsMax { fail("its steps never end") }
-            if step.reachesDatabase { checkDatabase() }
-            checkProcesses()
+            check(after: step)
         }
     }
 

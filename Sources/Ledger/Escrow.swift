@@ -154,12 +154,6 @@ package final class Escrow: Sendable {
         tenure.withLock { $0 }?.admits(at: .now) ?? false
     }
 
-    /// Whether instances that the database has not heard of may be taken for lost: not until those
-    /// that live have had the time to be heard, after it was away.
-    var mayCloseLost: Bool {
-        tenure.withLock { $0 }?.hasHeard(for: settings.heartbeatSilenceMax, at: .now) ?? false
-    }
-
     /// As whom the database heard this instance last, and when; nil before it is registered.
     package var standing: RateStanding? {
         tenure.withLock { tenure in

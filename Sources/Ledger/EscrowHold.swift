@@ -128,12 +128,6 @@ package struct EscrowTenure: Hashable, Sendable {
     /// the database has answered for them.
     package var lapses = 0
     package var phase = Phase.serving
-    /// When the last heartbeat was answered, and since when none was late.
-    private var heardAt: ContinuousClock.Instant?
-    private var heardSince: ContinuousClock.Instant?
-
-    /// A heartbeat that is answered so long after the one before it is late.
-    private static let pauseMax = Duration.seconds(6)
 
     package init(identity: InstanceIdentity, validUntil: ContinuousClock.Instant) {
         self.identity = identity
@@ -147,23 +141,6 @@ package struct EscrowTenure: Hashable, Sendable {
     ) {
         if now >= self.validUntil { lapses += 1 }
         self.validUntil = max(self.validUntil, validUntil)
-        if !hasHeard(at: now) { heardSince = now }
-        heardAt = now
-    }
-
-    private func hasHeard(at now: ContinuousClock.Instant) -> Bool {
-        heardAt.map { now - $0 <= Self.pauseMax } ?? false
-    }
-
-    /// Whether the database was there for so long without a break: whoever lives has told it so.
-    ///
-    /// Until then the silence of another instance may have been the database's own.
-    package func hasHeard(
-        for time: Duration,
-        at now: ContinuousClock.Instant
-    ) -> Bool {
-        guard hasHeard(at: now), let heardSince else { return false }
-        return now - heardSince >= time
     }
 
     /// Whether calls that were admitted may go to an upstream at this moment: also while draining.

@@ -78,7 +78,7 @@ extension EscrowService {
     /// Closes what instances that fell silent for good have left, whoever sees it first.
     private func keepClosingLost() async {
         while !Task.isCancelled {
-            if escrow.mayCloseLost, let count = try? await authority.closeLost(), count > 0 {
+            if let identity, let count = try? await authority.closeLost(identity), count > 0 {
                 report(.closedLost(count))
             }
             try? await Task.sleep(for: settings.lostLeaseInterval)

@@ -13,6 +13,14 @@ package struct EscrowSettings: Hashable, Sendable {
     package var heartbeatSilenceMax: Duration = .seconds(15)
     /// How often an instance looks for leases that others have lost.
     package var lostLeaseInterval: Duration = .seconds(15)
+    /// How long the database must have heard an instance without a break before that one may close
+    /// leases as lost.
+    ///
+    /// After an outage every instance was silent. Whoever lives is heard again within this: the
+    /// names of several servers that drop packets take a connection 19 s.
+    package var hearingMin: Duration = .seconds(60)
+    /// Between two heartbeats longer than this lies a break.
+    package var hearingBreak: Duration = .seconds(6)
 
     /// Whether a standby that is promoted may lack commits.
     package enum Standby: String, CaseIterable, Sendable {

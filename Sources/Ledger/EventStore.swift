@@ -44,8 +44,8 @@ package struct EventStore: Sendable {
     }
 
     /// How far each stream has grown.
-    private static func targets(
-        _ batch: ArraySlice<HashedEvent>,
+    package static func targets(
+        _ batch: some Sequence<HashedEvent>,
         _ outcomes: [AppendOutcome]
     ) -> [ProjectionTarget] {
         var targets: [AccountID: ProjectionTarget] = [:]

@@ -44,7 +44,9 @@ package protocol LeaseAuthority: Sendable {
 
     /// Closes the leases of instances that were silent for so long that no call of theirs can be
     /// running, as events, and returns how many they were; each once, by whoever comes first.
-    func closeLost() async throws(LedgerError) -> Int
+    ///
+    /// Does nothing unless the asking instance was heard for a while without a break.
+    func closeLost(_ identity: InstanceIdentity) async throws(LedgerError) -> Int
 
     /// Asks for between `least` and `want` more for a lease, opening it when it is new.
     ///

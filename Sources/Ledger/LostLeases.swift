@@ -11,17 +11,20 @@ package struct LostLeases: Sendable {
     private static let accountsMax: Int64 = 100
 
     let database: Database
+    private let settings: EscrowSettings
 
-    package init(_ database: Database) {
+    package init(_ database: Database, settings: EscrowSettings = EscrowSettings()) {
         self.database = database
+        self.settings = settings
     }
 
     /// Closes the leases of every instance that was silent for longer, by its own settings, than
     /// any call of it can run; returns how many.
     ///
-    /// Not to be called while the silence may be the database's own: see `EscrowTenure.hasHeard`.
-    package func closeAll() async throws(LedgerError) -> Int {
-        try await close(Scope(instance: nil, silence: nil))
+    /// None while the silence may be the database's own: not until it has heard the instance that
+    /// asks for `hearingMin` without a break, and so had the time to hear all others that live.
+    package func closeAll(asHeard witness: InstanceIdentity) async throws(LedgerError) -> Int {
+        try await close(.silentBySettings(witness, settings))
     }
 
     /// Closes the leases of one instance, if it was silent for so long; returns how many.
@@ -29,7 +32,7 @@ package struct LostLeases: Sendable {
         of instance: InstanceID,
         silentFor silence: Duration
     ) async throws(LedgerError) -> Int {
-        try await close(Scope(instance: instance, silence: silence))
+        try await close(.of(instance, silentFor: silence))
     }
 
     private func close(_ scope: Scope) async throws(LedgerError) -> Int {
@@ -44,23 +47,36 @@ package struct LostLeases: Sendable {
         }
     }
 
-    /// Which leases: those of one instance or of all, after so much silence.
-    private struct Scope: Sendable {
-        let instance: InstanceID?
-        /// Nil for what each instance's own settings say.
-        let silence: Duration?
+    /// Which leases.
+    private enum Scope: Sendable {
+        /// All of those that were silent for what their own settings say, while another is heard.
+        case silentBySettings(InstanceIdentity, EscrowSettings)
+        case of(InstanceID, silentFor: Duration)
 
-        /// A condition on `leases` and `instances`.
+        /// A condition on `leases` and `instances`, which holds until the commit because it is a
+        /// part of the statement that locks them.
         var condition: SQL {
-            let seconds: SQL =
-                silence.map { "\($0.components.seconds)" } ?? "instances.release_after_seconds"
-            let silent: SQL = """
-                leases.state = 'open' AND instances.instance_id = leases.instance_id
-                AND instances.renewed_at < clock_timestamp() - make_interval(secs => \(seconds))
+            switch self {
+            case .silentBySettings(let witness, let settings):
+                // A database that lost a part of its past may not know of the last heartbeats.
                 """
-            if let instance { return "\(silent) AND leases.instance_id = \(instance)" }
-            // A database that lost a part of its past may not know of the last heartbeats.
-            return "\(silent) AND NOT coalesce(\(Incarnation.isLearning), false)"
+                \(silence("instances.release_after_seconds"))
+                AND NOT coalesce(\(Incarnation.isLearning), false)
+                AND \(witness.isHeard(settings))
+                """
+            case .of(let instance, let duration):
+                """
+                \(silence("\(duration.components.seconds)"))
+                AND leases.instance_id = \(instance)
+                """
+            }
+        }
+
+        private func silence(_ seconds: SQL) -> SQL {
+            """
+            leases.state = 'open' AND instances.instance_id = leases.instance_id
+            AND instances.renewed_at < clock_timestamp() - make_interval(secs => \(seconds))
+            """
         }
     }
 
@@ -115,6 +131,23 @@ package struct LostLeases: Sendable {
             WHERE instance_id = ANY(\(instances.sorted()))
             """
         )
+    }
+}
+
+extension InstanceIdentity {
+    /// A condition: the database has heard this start for long enough, up to this moment.
+    ///
+    /// By the server's clock alone, so that one that is set forward is a break too.
+    fileprivate func isHeard(_ settings: EscrowSettings) -> SQL {
+        """
+        EXISTS (SELECT FROM instances AS witness
+            WHERE witness.instance_id = \(instance) AND witness.epoch = \(epoch)
+                AND witness.nonce = \(nonce)
+                AND witness.renewed_at >= clock_timestamp()
+                    - make_interval(secs => \(settings.hearingBreak.components.seconds))
+                AND witness.heard_since <= clock_timestamp()
+                    - make_interval(secs => \(settings.hearingMin.components.seconds)))
+        """
     }
 }
 

@@ -72,7 +72,8 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
                     """
                     UPDATE instances SET epoch = \(epoch), nonce = \(freshNonce),
                         label = \(label), registered_at = clock_timestamp(),
-                        renewed_at = clock_timestamp(), stopped_at = NULL,
+                        renewed_at = clock_timestamp(), heard_since = clock_timestamp(),
+                        stopped_at = NULL,
                         release_after_seconds = \(releaseAfter)
                     WHERE instance_id = \(instance)
                     """
@@ -95,10 +96,14 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
         _ request: HeartbeatRequest
     ) async throws(LedgerError) -> HeartbeatReply {
         let (identity, settings) = (request.identity, settings)
+        let breakSeconds = settings.hearingBreak.components.seconds
         return try await repeatable { session in
             let rows = try session.executePrepared(
                 """
                 UPDATE instances SET renewed_at = clock_timestamp(),
+                    heard_since = CASE
+                        WHEN renewed_at < clock_timestamp() - make_interval(secs => \(breakSeconds))
+                        THEN clock_timestamp() ELSE heard_since END,
                     running_calls = \(request.runningCalls), held = \(request.held)
                 WHERE instance_id = \(identity.instance) AND epoch = \(identity.epoch)
                     AND nonce = \(identity.nonce) AND \(identity.incarnation.isCurrent)
@@ -126,8 +131,8 @@ package struct PostgresLeaseAuthority: LeaseAuthority {
         }
     }
 
-    package func closeLost() async throws(LedgerError) -> Int {
-        try await LostLeases(database).closeAll()
+    package func closeLost(_ identity: InstanceIdentity) async throws(LedgerError) -> Int {
+        try await LostLeases(database, settings: settings).closeAll(asHeard: identity)
     }
 
     package func acquire(

@@ -60,7 +60,8 @@ extension PostgresLeaseAuthority {
                     SET label = excluded.label, epoch = excluded.epoch, nonce = excluded.nonce,
                         system_identifier = excluded.system_identifier,
                         timeline = excluded.timeline,
-                        release_after_seconds = excluded.release_after_seconds, renewed_at = clock_timestamp(),
+                        release_after_seconds = excluded.release_after_seconds,
+                        renewed_at = clock_timestamp(), heard_since = clock_timestamp(),
                         stopped_at = NULL
                     WHERE instances.epoch < excluded.epoch
                         OR instances.epoch = excluded.epoch AND instances.nonce = excluded.nonce

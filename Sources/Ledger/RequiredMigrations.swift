@@ -45,5 +45,6 @@ package enum RequiredMigrations {
         "0041_late_usage",
         "0042_issuer_logos",
         "0043_returned_payments",
+        "0044_heard_instances",
     ]
 }

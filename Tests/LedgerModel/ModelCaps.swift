@@ -53,11 +53,14 @@ package struct ModelCaps: Hashable, Sendable {
     ) -> CapFigures? {
         guard let limits = limits[scope] else { return nil }
         let day = Day(covering: instant)
+        // No month is longer than 31 days, and none as short as half of that.
+        let inNextMonth = day.monthStartsAt.adding(seconds: 31 * 86_400)
+        let month = day.monthStartsAt..<Day(covering: inNextMonth).monthStartsAt
         func isIn(_ found: CapDay, _ period: CapPeriod) -> Bool {
             guard found.scope == scope else { return false }
             return switch period {
             case .day: found.startsAt == day.startsAt
-            case .month: Day(covering: found.startsAt).monthStartsAt == day.monthStartsAt
+            case .month: month.contains(found.startsAt)
             case .total: true
             }
         }

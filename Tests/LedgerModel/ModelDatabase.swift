@@ -22,6 +22,8 @@ package struct ModelDatabase: Sendable {
         package internal(set) var epoch: Int64
         package internal(set) var nonce: Nonce
         package internal(set) var renewedAt: Instant
+        /// Since when it was heard without a break.
+        package internal(set) var heardSince: Instant
         /// How often others have closed leases of it.
         package internal(set) var releases: Int64 = 0
         /// The history of the database that it is registered in.
@@ -39,6 +41,7 @@ package struct ModelDatabase: Sendable {
         package internal(set) var caps = ModelCaps()
         /// Those that were granted by the command, which alone can end.
         package internal(set) var grants: [GrantID: ModelGrant] = [:]
+        package internal(set) var projection = ModelProjection()
         /// The fold of the stream, as far as it was needed.
         package internal(set) var burnDown = GrantBurnDown()
         /// The content of the ids in the stream.
@@ -60,15 +63,20 @@ package struct ModelDatabase: Sendable {
     var forgotten: Incarnation?
     /// How long an instance must be silent until no call of it can be running.
     package let releaseAfter: Duration
+    /// How long one must have been heard, and without which break, to close what others lost.
+    let hearingMin: Duration
+    let hearingBreak: Duration
 
     package init(
         now: Instant,
         incarnation: Incarnation = .sole,
-        releaseAfter: Duration = EscrowSettings().releaseAfter
+        releaseAfter: Duration? = nil,
+        settings: EscrowSettings = EscrowSettings()
     ) {
         self.now = now
         self.incarnation = incarnation
-        self.releaseAfter = releaseAfter
+        self.releaseAfter = releaseAfter ?? settings.releaseAfter
+        (hearingMin, hearingBreak) = (settings.hearingMin, settings.hearingBreak)
         noticed = incarnation
     }
 
@@ -131,6 +139,7 @@ extension ModelDatabase {
                 epoch: epochKnown + 1,
                 nonce: freshNonce,
                 renewedAt: now,
+                heardSince: now,
                 incarnation: before
             )
             return InstanceIdentity(
@@ -146,7 +155,7 @@ extension ModelDatabase {
             }
             row.epoch = max(row.epoch, epochKnown) + 1
             row.nonce = freshNonce
-            row.renewedAt = now
+            (row.renewedAt, row.heardSince) = (now, now)
             instances[instance] = row
         }
         // One that was registered in another incarnation must first rejoin.
@@ -167,8 +176,24 @@ extension ModelDatabase {
             notice()
             return identity.incarnation == incarnation ? .superseded : .failedOver
         }
+        if !isHeard(identity) { instances[identity.instance]?.heardSince = now }
         instances[identity.instance]?.renewedAt = now
         return releases == request.releasesKnown ? .current : .released(releases)
+    }
+
+    /// Whether the last heartbeat was no break ago.
+    private func isHeard(_ identity: InstanceIdentity) -> Bool {
+        let limit = now.adding(seconds: -hearingBreak.components.seconds)
+        return instances[identity.instance].map { $0.renewedAt >= limit } ?? false
+    }
+
+    /// `InstanceIdentity.isHeard`.
+    func mayCloseLost(_ identity: InstanceIdentity) -> Bool {
+        let limit = now.adding(seconds: -hearingMin.components.seconds)
+        guard isKnown(identity), isHeard(identity), let row = instances[identity.instance] else {
+            return false
+        }
+        return row.heardSince <= limit
     }
 
     func isKnown(_ identity: InstanceIdentity) -> Bool {

@@ -39,6 +39,7 @@ extension ModelDatabase {
             epoch: identity.epoch,
             nonce: identity.nonce,
             renewedAt: now,
+            heardSince: now,
             releases: instances[identity.instance]?.releases ?? 0,
             incarnation: incarnation
         )
@@ -74,9 +75,10 @@ extension ModelDatabase {
 
     /// `LostLeases.closeAll`; the caller makes the events' ids.
     package mutating func closeLost(
+        asHeard witness: InstanceIdentity,
         makeID: () -> EventID
     ) throws(LedgerError) -> [Event] {
-        guard !isLearning else { return [] }
+        guard !isLearning, mayCloseLost(witness) else { return [] }
         let limit = now.adding(seconds: -releaseAfter.components.seconds)
         let silent = instances.filter { $0.value.renewedAt < limit }
         var events: [Event] = []

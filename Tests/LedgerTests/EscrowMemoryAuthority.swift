@@ -56,7 +56,7 @@ final class EscrowMemoryAuthority: LeaseAuthority {
 
     func stopped(_ identity: InstanceIdentity) async throws(LedgerError) {}
 
-    func closeLost() async throws(LedgerError) -> Int { 0 }
+    func closeLost(_ identity: InstanceIdentity) async throws(LedgerError) -> Int { 0 }
 
     func acquire(_ request: AcquireRequest) async throws(LedgerError) -> AcquireReply {
         await Task.yield()

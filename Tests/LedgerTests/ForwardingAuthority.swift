@@ -47,8 +47,8 @@ extension ForwardingAuthority {
         try await real.stopped(identity)
     }
 
-    func closeLost() async throws(LedgerError) -> Int {
-        try await real.closeLost()
+    func closeLost(_ identity: InstanceIdentity) async throws(LedgerError) -> Int {
+        try await real.closeLost(identity)
     }
 
     func recall(_ accounts: [AccountID], by identity: InstanceIdentity) async throws(LedgerError) {

@@ -10,38 +10,6 @@ import Testing
     private let account = AccountID(high: 1, low: 1)
     private let lease = LeaseID(high: 2, low: 2)
 
-    @Test func `whoever is back first after an outage closes the leases of all others`() {
-        let start = ContinuousClock.now
-        let identity = InstanceIdentity(
-            instance: InstanceID(high: 3, low: 3),
-            epoch: 1,
-            nonce: Nonce(high: 4, low: 4)
-        )
-        var tenure = EscrowTenure(identity: identity, validUntil: start + .seconds(600))
-        func hear(from first: Int, through last: Int) {
-            for second in stride(from: first, through: last, by: 2) {
-                tenure.renew(
-                    until: start + .seconds(second + 600),
-                    now: start + .seconds(second)
-                )
-            }
-        }
-        func mayClose(at second: Int) -> Bool {
-            tenure.hasHeard(for: .seconds(15), at: start + .seconds(second))
-        }
-        #expect(!mayClose(at: 0))
-        hear(from: 2, through: 16)
-        #expect(!mayClose(at: 16))
-        hear(from: 18, through: 18)
-        #expect(mayClose(at: 18))
-        // The database is away for longer than any call can run, and everybody is silent.
-        #expect(!mayClose(at: 1_400))
-        hear(from: 1_400, through: 1_414)
-        #expect(!mayClose(at: 1_414))
-        hear(from: 1_416, through: 1_416)
-        #expect(mayClose(at: 1_416))
-    }
-
     private func decision(isOpen: Bool) -> AppendDecision {
         let head = HeadSummary(
             version: 4,
@@ -136,10 +104,82 @@ struct LostLeasePostgresTests {
         }
     }
 
+    /// Lets the database have heard an instance for so long without a break.
+    private func hear(
+        _ identity: InstanceIdentity,
+        _ seconds: Int64,
+        in ledger: LedgerFixture
+    ) async throws {
+        try await ledger.owner.transaction { session in
+            _ = try session.execute(
+                """
+                UPDATE instances SET renewed_at = clock_timestamp(),
+                    heard_since = clock_timestamp() - make_interval(secs => \(seconds))
+                WHERE instance_id = \(identity.instance)
+                """
+            )
+        }
+    }
+
     /// What verification finds, but for grants, which the fixture makes below the commands.
     private func findings(_ ledger: LedgerFixture) async throws -> [String] {
         try await Verification(ledger.service).run().findings.map(\.message)
             .filter { !$0.hasPrefix("grant ") }
+    }
+
+    @Test func `whoever is back first after an outage closes the leases of all others`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let account = try await ledger.account(credit: Pico(100))
+            let first = try await ledger.register()
+            let other = try await ledger.register()
+            _ = try await TestLease(ledger, other, account).acquire(1, want: 60, least: 60)
+            func closed() async throws -> Int { try await ledger.authority.closeLost(first) }
+            try await hear(first, 10_000, in: ledger)
+            for identity in [first, other] { try await silence(identity, 5_000, in: ledger) }
+            // Nobody was heard, however long they had been before.
+            #expect(try await closed() == 0)
+            #expect(try await ledger.authority.heartbeat(HeartbeatRequest(first)) == .current)
+            #expect(try await closed() == 0)
+            let patience = EscrowSettings().hearingMin.components.seconds
+            try await hear(first, patience - 30, in: ledger)
+            #expect(try await closed() == 0)
+            // The other one was slower to come back, and lives.
+            #expect(try await ledger.authority.heartbeat(HeartbeatRequest(other)) == .current)
+            try await hear(first, patience + 1, in: ledger)
+            #expect(try await closed() == 0)
+            try await silence(other, 5_000, in: ledger)
+            #expect(try await closed() == 1)
+        }
+    }
+
+    @Test func `a process that was overtaken, or stopped for long, closes no leases`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let account = try await ledger.account(credit: Pico(100))
+            let dead = try await ledger.register()
+            _ = try await TestLease(ledger, dead, account).acquire(1, want: 60, least: 60)
+            try await silence(dead, 5_000, in: ledger)
+            let witness = try await ledger.register()
+            try await hear(witness, 10_000, in: ledger)
+            let stranger = InstanceIdentity(
+                instance: witness.instance,
+                epoch: witness.epoch,
+                nonce: Nonce(high: 9, low: 9)
+            )
+            #expect(try await ledger.authority.closeLost(stranger) == 0)
+            let pause = EscrowSettings().hearingBreak.components.seconds
+            try await silence(witness, pause + 1, in: ledger)
+            #expect(try await ledger.authority.closeLost(witness) == 0)
+            // Its next heartbeat begins anew.
+            #expect(try await ledger.authority.heartbeat(HeartbeatRequest(witness)) == .current)
+            #expect(try await ledger.authority.closeLost(witness) == 0)
+            try await hear(witness, 10_000, in: ledger)
+            #expect(try await ledger.authority.heartbeat(HeartbeatRequest(witness)) == .current)
+            #expect(try await ledger.authority.closeLost(witness) == 1)
+        }
     }
 
     @Test func `of many that look for lost leases, each lease is closed by one of them`()
@@ -157,13 +197,14 @@ struct LostLeasePostgresTests {
                 leases.append(lease)
                 _ = try await TestLease(ledger, live, account).acquire(1, want: 30, least: 30)
             }
+            try await hear(live, 10_000, in: ledger)
             let patience = EscrowSettings().releaseAfter
             try await silence(dead, patience.components.seconds - 60, in: ledger)
-            #expect(try await ledger.authority.closeLost() == 0)
+            #expect(try await ledger.authority.closeLost(live) == 0)
             try await silence(dead, patience.components.seconds + 1, in: ledger)
             let closed = try await withThrowingTaskGroup(of: Int.self) { group in
                 for _ in 0..<4 {
-                    group.addTask { try await ledger.authority.closeLost() }
+                    group.addTask { try await ledger.authority.closeLost(live) }
                 }
                 return try await group.reduce(0, +)
             }
