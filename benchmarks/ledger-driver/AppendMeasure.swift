@@ -6,12 +6,15 @@ import Schema
 enum AppendMeasure {
     /// `accounts=N` to spread over, from number `first=N` on, `batch=N` events a transaction,
     /// `events=N` in all, over `connections=N`; `prepared=0` without prepared statements.
+    ///
+    /// With `rivals=N` half of the connections append to N other accounts meanwhile, uncounted.
     static func run(_ database: Database, _ options: Options) async throws -> [(String, Int64)] {
         let first = options["first"] ?? 0
         let accounts = first..<first + (try options.required("accounts"))
         let batch = try options.required("batch")
         let events = try options.required("events")
-        let connections = options["connections"] ?? 8
+        let rivals = options["rivals"] ?? 0
+        let connections = (options["connections"] ?? 8) / (rivals > 0 ? 2 : 1)
         let store = EventStore(database)
         let batchesEach = events / batch / connections
         guard batchesEach > 0 else { throw BenchmarkError("fewer batches than connections") }
@@ -20,27 +23,38 @@ enum AppendMeasure {
         for _ in 0..<connections {
             _ = try await store.append([event(of: .random(in: accounts))])
         }
+        let others = accounts.upperBound..<accounts.upperBound + rivals
+        let beside = (0..<(rivals > 0 ? connections : 0)).map { _ in
+            Task {
+                while !Task.isCancelled { try await append(batch, others, store) }
+            }
+        }
         let start = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<connections {
                 group.addTask {
-                    for _ in 0..<batchesEach {
-                        let events = (0..<batch).map { _ in
-                            event(of: .random(in: accounts))
-                        }
-                        for outcome in try await store.append(events) {
-                            guard case .appended(_, let amount, .zero) = outcome, amount < .zero
-                            else { throw BenchmarkError("not appended in full: \(outcome)") }
-                        }
-                    }
+                    for _ in 0..<batchesEach { try await append(batch, accounts, store) }
                 }
             }
             try await group.waitForAll()
         }
-        return [
-            ("events", batchesEach * connections * batch),
-            ("microseconds", start.duration(to: .now).microseconds),
-        ]
+        let took = start.duration(to: .now).microseconds
+        for rival in beside { rival.cancel() }
+        for rival in beside { _ = await rival.result }
+        return [("events", batchesEach * connections * batch), ("microseconds", took)]
+    }
+
+    private static func append(
+        _ batch: Int64,
+        _ accounts: Range<Int64>,
+        _ store: EventStore
+    ) async throws {
+        let events = (0..<batch).map { _ in event(of: .random(in: accounts)) }
+        for outcome in try await store.append(events) {
+            guard case .appended(_, let amount, .zero) = outcome, amount < .zero else {
+                throw BenchmarkError("not appended in full: \(outcome)")
+            }
+        }
     }
 
     /// Behaves like a pooler that gives each transaction another session.

@@ -12,13 +12,15 @@ struct LedgerBenchmark {
         let words = CommandLine.arguments.dropFirst()
         guard let operation = words.first else { throw BenchmarkError("name an operation") }
         let options = try Options(words.dropFirst())
-        let database = try database(connections: options["connections"] ?? 8)
+        if operation == "migrate" { return try await migrate() }
+        let database = try database("DATABASE_URL", connections: options["connections"] ?? 8)
         let cpu = cpuMicroseconds()
         let start = ContinuousClock.now
         var figures: [(String, Int64)]
         switch operation {
         case "populate": figures = try await Population.make(database, options)
         case "append": figures = try await AppendMeasure.run(database, options)
+        case "admit": figures = try await AdmissionMeasure.run(database, options)
         case "leases": figures = try await LeaseMeasure.run(database, options)
         case "project": figures = try await ProjectionMeasure.follow(database)
         case "rebuild": figures = try await ProjectionMeasure.rebuild(database)
@@ -34,8 +36,15 @@ struct LedgerBenchmark {
         print("{" + figures.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ") + "}")
     }
 
-    private static func database(connections: Int64) throws -> Database {
-        guard let url = getenv("DATABASE_URL") else { throw BenchmarkError("set DATABASE_URL") }
+    /// Makes the tables, so that only the ledger has to be built; from the root of the checkout.
+    private static func migrate() async throws {
+        let database = try database("FAREBOX_OWNER_URL", connections: 1)
+        _ = try await Migrator(directory: "migrations").migrate(database)
+        await database.close()
+    }
+
+    private static func database(_ name: String, connections: Int64) throws -> Database {
+        guard let url = getenv(name) else { throw BenchmarkError("set \(name)") }
         var configuration = DatabaseConfiguration(url: try DatabaseURL(String(cString: url)))
         configuration.connectionsMax = Int(connections)
         configuration.queueTimeout = .seconds(120)

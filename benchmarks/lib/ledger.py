@@ -19,7 +19,6 @@ POSTMASTER = int(
     (pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]) / "data/postmaster.pid")
     .read_text().split()[0])
 PGBENCH = shutil.which("pgbench") or sorted(glob.glob("/usr/lib/postgresql/*/bin/pgbench"))[-1]
-ACCOUNTS = 10_000
 
 
 def server_cpu():
@@ -104,19 +103,21 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--events", type=int, default=64_000)
+    options.add_argument("--accounts", type=int, default=10_000)
     options.add_argument("--quick", action="store_true", help="two small rounds: that it runs")
     options.add_argument("--output", default="benchmarks/ledger.json")
     options = options.parse_args()
     if options.quick:
-        options.rounds, options.events = 2, 8_000
-    events = options.events
+        options.rounds, options.events, options.accounts = 2, 8_000, 500
+    events, accounts = options.events, options.accounts
     folder = pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]).parent
 
-    subprocess.run([PGBENCH, "-i", "-q", "-s10"], check=True, capture_output=True)
+    scale = "-s1" if options.quick else "-s10"
+    subprocess.run([PGBENCH, "-i", "-q", scale], check=True, capture_output=True)
     # The first without caps, as many again whose keys and projects are capped.
-    driver("populate", accounts=2 * ACCOUNTS, capped=ACCOUNTS)
-    driver("append", accounts=ACCOUNTS, batch=1000, events=events)
-    driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=1000, events=events)
+    driver("populate", accounts=2 * accounts, capped=accounts)
+    driver("append", accounts=accounts, batch=1000, events=events)
+    driver("append", accounts=accounts, first=accounts, batch=1000, events=events)
     driver("append", accounts=1, batch=1000, events=events)
     # New partitions have no statistics until autovacuum comes by; then it comes at its own time.
     psql("ANALYZE")
@@ -128,16 +129,21 @@ def main():
             lambda: driver("append", accounts=1, batch=100, events=events),
         "append, 1 account, batches of 1000":
             lambda: driver("append", accounts=1, batch=1000, events=events),
-        "append, 10000 accounts, batches of 100":
-            lambda: driver("append", accounts=ACCOUNTS, batch=100, events=events),
+        f"append, {accounts} accounts, batches of 100":
+            lambda: driver("append", accounts=accounts, batch=100, events=events),
         "the same, nothing prepared":
-            lambda: driver("append", accounts=ACCOUNTS, batch=100, events=events, prepared=0),
-        "append, 10000 accounts, batches of 1000":
-            lambda: driver("append", accounts=ACCOUNTS, batch=1000, events=events),
+            lambda: driver("append", accounts=accounts, batch=100, events=events, prepared=0),
+        f"append, {accounts} accounts, batches of 1000":
+            lambda: driver("append", accounts=accounts, batch=1000, events=events),
         "the same, keys and projects capped, 100":
-            lambda: driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=100, events=events),
+            lambda: driver("append", accounts=accounts, first=accounts, batch=100, events=events),
         "the same, keys and projects capped, 1000":
-            lambda: driver("append", accounts=ACCOUNTS, first=ACCOUNTS, batch=1000, events=events),
+            lambda: driver("append", accounts=accounts, first=accounts, batch=1000, events=events),
+        f"append beside {accounts} other accounts":
+            lambda: driver("append", accounts=accounts, batch=100, events=events, rivals=accounts),
+        "append beside one hot account":
+            lambda: driver("append", accounts=accounts, batch=100, events=events, rivals=1),
+        "admission within a lease": lambda: driver("admit", operations=events * 10),
         "seal what was appended": lambda: driver("seal"),
         "project what was appended": lambda: driver("project"),
         "leases, 1 instance, hot":

@@ -304,14 +304,20 @@ class Audit:
         events = {}
         self.usage_count = 0
         self.interrupted = 0
+        self.kinds = collections.Counter()
+        # By key and by project.
+        self.taken = collections.Counter()
         for slug, credit in credits.items():
             spent = decimal.Decimal(0)
             for event in farebox.events(slug):
+                self.kinds[event["kind"]] += 1
                 if event["kind"] != "usage":
                     continue
                 self.usage_count += 1
                 spent += decimal.Decimal(event["amount"])
                 usage = event["usage"]
+                for scope in (usage["key_id"], usage["project_id"]):
+                    self.taken[scope] -= decimal.Decimal(event["amount"])
                 if usage["request_id"] in events:
                     self.fault("doubled", usage)
                 events[usage["request_id"]] = usage
@@ -330,6 +336,21 @@ class Audit:
             if events.get(name, {}).get("outcome") != "completed":
                 self.fault("answered and not recorded as completed", name)
         self.served_count = len(served)
+        self.check_caps(farebox)
+
+    def check_caps(self, farebox):
+        """What a capped key or project has spent is what its calls took, and no more than the cap."""
+        self.spent = {}
+        for scope, limit, spent in farebox.database.query(
+                "SELECT scope_id, total_limit / 1e12, coalesce(sum(spent), 0) / 1e12 FROM spend_caps"
+                " LEFT JOIN spend_days USING (account_id, scope_id) GROUP BY scope_id, total_limit"):
+            limit, spent = decimal.Decimal(limit), decimal.Decimal(spent)
+            self.spent[scope] = (spent, limit)
+            if spent != self.taken[scope]:
+                self.fault("caps that are no sum", (scope, spent, self.taken[scope]))
+            # A charge whose lease was closed as lost posts all the same.
+            if spent > limit and not self.kinds["lease_lost"]:
+                self.fault("caps passed", (scope, spent, limit))
 
     def check(self, event, usage, truth):
         if usage["outcome"] == "interrupted":
@@ -354,6 +375,13 @@ class Audit:
             self.examples.append(f"{name}: {example}")
 
 
+def capped_keys(farebox):
+    """Two keys of a project that may spend less than its account has, and one of them less still."""
+    farebox.run("project", "create", "capped", "web", "--cap-total", "0.05", "--cap-day", "10")
+    return [farebox.json("key", "create", "capped", "--project", "web", *cap)["secret"]
+            for cap in [["--cap-total", "0.02"], []]]
+
+
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seconds", type=int, default=600)
@@ -369,8 +397,9 @@ def main():
     demo = Demo(folder, "--chunk-ms", "2")
     first = Installation(folder)
     first.prepare()
-    credits = {"rich": "50", "poor": "0.01", "middling": "0.2"}
+    credits = {"rich": "50", "poor": "0.01", "middling": "0.2", "capped": "50"}
     keys = [first.account(slug, credit) for slug, credit in credits.items()]
+    keys += capped_keys(first)
     instances = [Instance(number, folder / str(number), first.database, demo.url)
                  for number in range(options.instances)]
     try:
@@ -386,7 +415,7 @@ def main():
         for instance in instances:
             instance.keep_up()
         for slug in credits:
-            first.settled(slug, LEASE_SECONDS + CALL_SECONDS + MARGIN_SECONDS + 60)
+            first.settled(slug, LEASE_SECONDS + CALL_SECONDS + MARGIN_SECONDS + 120)
         for instance in instances:
             code = instance.process.stop()
             assert code == 0, f"instance {instance.number} ended with {code}"
@@ -408,8 +437,9 @@ def report(torture, load, audit):
         print(f"  {count:5}  {status}")
     print(f"{audit.served_count} calls reached the upstream, {audit.usage_count} usage events,"
           f" {audit.interrupted} of them interrupted; ledger verify: every invariant holds")
+    print("caps: " + ", ".join(f"{spent} of {limit} USD" for spent, limit in audit.spent.values()))
     print(", ".join(f"{audit.faults[name]} {name}"
-                    for name in ["lost", "doubled", "overspent", "held"]))
+                    for name in ["lost", "doubled", "overspent", "held", "caps passed"]))
     if audit.faults:
         print("\n".join([str(dict(audit.faults)), *audit.examples]))
         sys.exit(1)
