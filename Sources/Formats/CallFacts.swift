@@ -69,8 +69,12 @@ package struct CallFacts: Hashable, Sendable {
     /// The caller lowers it to the model's context length. An image counts as the dearest one of
     /// any model of the format; a caller who knows the model's own maximum gives it.
     package func inputTokensBound(imageTokensMax: Int64? = nil) -> Int64 {
-        let image = imageTokensMax ?? InputBound.imageTokensMax(endpoint.format)
-        return textTokensBound + imageCount * image
+        textTokensBound + imageTokensBound(imageTokensMax: imageTokensMax)
+    }
+
+    /// What the images of the prompt come to at most.
+    package func imageTokensBound(imageTokensMax: Int64? = nil) -> Int64 {
+        imageCount * (imageTokensMax ?? InputBound.imageTokensMax(endpoint.format))
     }
 
     package var inputTokensBound: Int64 { inputTokensBound() }

@@ -18,7 +18,24 @@ package struct PromptTokens {
     private static let name: Int64 = 1
 
     private let vocabulary: Vocabulary
+    /// Whether what the model may not be shown counts by its bytes.
+    private let isBound: Bool
     private var total: Int64 = 0
+
+    /// At most so many tokens has the prompt of a body that was read without a fault, images aside,
+    /// if the model has this vocabulary; this may take milliseconds.
+    ///
+    /// Text counts by its tokens, whatever else the body has by its bytes, and what chat templates
+    /// and tools add by the same constants as in the bound by bytes alone.
+    package static func bound(
+        _ facts: CallFacts,
+        body: [UInt8],
+        vocabulary: Vocabulary
+    ) -> Int64 {
+        if let exact = facts.promptTokens { return min(exact, facts.textTokensBound) }
+        let counted = total(facts, body, PromptTokens(vocabulary: vocabulary, isBound: true))
+        return min(facts.textTokensBound, counted + facts.textTokensBound - facts.textBytes)
+    }
 
     /// The prompt tokens of a body that was read without a fault; this may take milliseconds.
     package static func count(
@@ -27,7 +44,15 @@ package struct PromptTokens {
         vocabulary: Vocabulary
     ) -> Int64 {
         if let exact = facts.promptTokens { return exact }
-        var prompt = PromptTokens(vocabulary: vocabulary)
+        return total(facts, body, PromptTokens(vocabulary: vocabulary, isBound: false))
+    }
+
+    private static func total(
+        _ facts: CallFacts,
+        _ body: [UInt8],
+        _ prompt: PromptTokens
+    ) -> Int64 {
+        var prompt = prompt
         var scanner = JSONScanner(body)
         do throws(JSONScanError) {
             try prompt.body(&scanner, facts.endpoint)
@@ -37,8 +62,9 @@ package struct PromptTokens {
         return prompt.total
     }
 
-    private init(vocabulary: Vocabulary) {
+    private init(vocabulary: Vocabulary, isBound: Bool) {
         self.vocabulary = vocabulary
+        self.isBound = isBound
     }
 
     private mutating func body(
@@ -54,7 +80,7 @@ package struct PromptTokens {
             case "tools", "functions", "response_format", "text", "output_config":
                 let value = try scanner.value()
                 total += vocabulary.count(Array(scanner.bytes[value.range]))
-            default: break
+            default: try opaque(&scanner)
             }
         }
     }
@@ -81,11 +107,20 @@ package struct PromptTokens {
             try scanner.fields { scanner, name throws(JSONScanError) in
                 if isMessage, "name" ~= name { total += Self.name }
                 if "source" ~= name { return try document(&scanner) }
-                if !Self.isNoText(name) { try text(&scanner, isMessage: false) }
+                if Self.isNoText(name) {
+                    if !("image_url" ~= name) { try opaque(&scanner) }
+                } else {
+                    try text(&scanner, isMessage: false)
+                }
             }
         default:
             try scanner.value()
         }
+    }
+
+    /// A value that counts by its length, if it counts at all.
+    private mutating func opaque(_ scanner: inout JSONScanner) throws(JSONScanError) {
+        if isBound { total += Int64(try scanner.value().range.count) }
     }
 
     /// The source of a document in Anthropic's format, when it is text; images have one too.

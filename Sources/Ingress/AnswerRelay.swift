@@ -95,6 +95,7 @@ struct AnswerRelay {
         }
         // A whole answer is one piece at least, even where the model had nothing to say.
         answer.textEvents = read.hasFailed ? 0 : 1
+        answer.isWhole = !read.hasFailed
         answer.status = response.status
         answer.outcome = .completed
         answer.lastBytes = .whole(
@@ -117,7 +118,12 @@ struct AnswerRelay {
         let answer = RelayedAnswer(firstByteAt: loop.time)
         let body = (try? await collect(bytesMax: Self.errorBytesMax)) ?? []
         answer.outcome = .upstreamRefused
-        answer.failure = AttemptFailure(status: response.status, fields: response.fields)
+        answer.failure = AttemptFailure(
+            status: response.status,
+            fields: response.fields,
+            body: body
+        )
+        answer.isWhole = answer.failure == nil
         answer.lastBytes = UpstreamFailure.refusal(
             status: response.status,
             fields: response.fields,
@@ -184,8 +190,9 @@ struct AnswerRelay {
         if case .cut = end {
             answer.outcome = .completed
             answer.isCut = true
+            answer.isWhole = true
             answer.lastBytes = .lengthStop(relay)
-        } else if let failure = end.failure ?? Self.defect(of: relay, upstream) {
+        } else if let failure = end.failure ?? defect(of: relay, withheld) {
             answer.outcome = failure.outcome
             answer.failure = failure.attempt
             if exchange.hasBegun {
@@ -195,10 +202,12 @@ struct AnswerRelay {
                 )
                 answer.lastBytes = .rest(withheld + event)
             } else {
+                if !exchange.isClientGone { answer.forgetUsage() }
                 answer.fail(failure)
             }
         } else {
             answer.outcome = .completed
+            answer.isWhole = true
             answer.lastBytes = .rest(withheld)
         }
         answer.note(isClientGone: exchange.isClientGone)
@@ -275,6 +284,7 @@ struct AnswerRelay {
                 if relay.hasTextToCount { await countText(of: &relay) }
                 let notices = relay.notices
                 admitted.progress.note(chunk.count, notices)
+                if notices.textEvents > 0, !admitted.permit.hasContent { admitted.noteContent() }
                 if notices.upstreamError != nil {
                     withheld += passed.output
                     response.cancel()
@@ -358,10 +368,7 @@ struct AnswerRelay {
     }
 
     /// Why a stream that came to its end is not a whole answer; nil when it is.
-    private static func defect(
-        of relay: any StreamRelay,
-        _ upstream: String
-    ) -> UpstreamFailure? {
+    private func defect(of relay: any StreamRelay, _ withheld: [UInt8]) -> UpstreamFailure? {
         let notices = relay.notices
         if let error = notices.upstreamError {
             let message = error.message ?? error.type ?? "without a reason"
@@ -370,6 +377,10 @@ struct AnswerRelay {
         // Some upstreams end without [DONE]: a stated finish will do.
         guard notices.hasTerminated || notices.hasFinished else {
             return UpstreamFailure("broke its stream off", upstream: upstream)
+        }
+        // Of events that cannot be read a translation has nothing to pass on.
+        if !exchange.hasBegun, !exchange.isClientGone, withheld.isEmpty {
+            return UpstreamFailure("sent a stream without an answer", upstream: upstream)
         }
         return nil
     }

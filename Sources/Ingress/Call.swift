@@ -60,6 +60,8 @@ final class AdmittedCall {
     let routes: CallRoutes
     /// Where the call is, or was last.
     var routed: RoutedCall
+    /// The leave that it has there.
+    var permit = UpstreamState.Permit()
     /// The attempts that failed before that.
     var attempts: [UpstreamAttempt] = []
     /// When its last request left.
@@ -106,6 +108,9 @@ final class AdmittedCall {
         routed.translated.map { ParsedCall(body: $0.body, facts: $0.facts) } ?? call
     }
 
+    /// Its upstream has begun to say what was asked for.
+    func noteContent() { routed.state.note(contentOf: &permit) }
+
     /// What a translated answer is called.
     var answerIdentity: AnswerIdentity {
         AnswerIdentity(
@@ -136,6 +141,8 @@ final class RelayedAnswer {
     /// Whether the answer was ended here because its hold could not grow: what had come is owed
     /// whatever the policy is for upstreams that are silent.
     var isCut = false
+    /// Whether the answer came to its end, be it that the client's own fault was told.
+    var isWhole = false
     /// Why the upstream's answer is none, where that is the upstream's doing.
     var failure: AttemptFailure?
     /// What the client still waits for, withheld until the call is settled.
@@ -171,6 +178,13 @@ final class RelayedAnswer {
         status = failure.error.status
         self.failure = failure.attempt
         lastBytes = .refusal(failure.error)
+    }
+
+    /// It failed before its client had anything: then it costs nothing, whatever had come of it, as
+    /// where another attempt follows.
+    func forgetUsage() {
+        report = nil
+        (textBytes, textEvents, writtenTokens) = (0, 0, nil)
     }
 
     /// A client that left before the end is the outcome, whatever became of the upstream.

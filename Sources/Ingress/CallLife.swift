@@ -50,12 +50,11 @@ struct CallLife {
             switch try await claim(call, caller) {
             case .make(let claimed): recording = claimed
             case .replay(let answer):
-                replay(answer)
+                try await replay(answer)
                 return nil
             }
             let routes = try await route(call, caller)
-            let quoteRequest = quote(call, caller, routes)
-            return try await admit(call, caller, routes, quoteRequest, recording)
+            return try await admit(call, caller, routes, recording)
         } catch {
             await recording?.release()
             refuse(error)
@@ -119,7 +118,13 @@ struct CallLife {
         try await CallRecording.claim(arrival, caller, call.body, services.keyed)
     }
 
-    private func replay(_ answer: KeyedAnswer) {
+    /// A repeat costs nothing, and counts as a request of its key all the same.
+    private func replay(_ answer: KeyedAnswer) async throws(APIError) {
+        try await arrival.rates?.admit(
+            tokens: 0,
+            waitMax: services.configuration.limits.creditWait
+        )
+        arrival.rates?.settle(tokens: 0)
         services.metrics.replayed()
         callLoop.log(replayed: arrival, status: answer.status)
         do {
@@ -150,40 +155,15 @@ struct CallLife {
         return try await router.routes()
     }
 
-    // MARK: quote
-
-    /// Bounds the call in every form that it may leave in, whichever route answers in the end.
-    private func quote(
-        _ call: ParsedCall,
-        _ caller: Caller,
-        _ routes: CallRoutes
-    ) -> QuoteRequest {
-        var request = QuoteRequest(routes.first.translated?.facts ?? call.facts)
-        for other in routes.others {
-            request.cover(QuoteRequest(other.translated?.facts ?? call.facts))
-        }
-        request.contextTokensMax = routes.offered.contextTokensMax
-        request.outputTokensMax = routes.offered.outputTokensMax
-        request.minimumOutputTokens = services.configuration.policy.minimumOutputTokens
-        if let most = caller.key.outputTokensMax {
-            request.outputTokensAsked = min(request.outputTokensAsked ?? most, most)
-        }
-        if let most = caller.key.rates.tokensPerMinute {
-            request.lowerCap(toFit: most)
-        }
-        return request
-    }
-
-    // MARK: admit
+    // MARK: quote and admit
 
     private func admit(
         _ call: ParsedCall,
         _ caller: Caller,
         _ routes: CallRoutes,
-        _ quoteRequest: QuoteRequest,
         _ recording: CallRecording?
     ) async throws(APIError) -> AdmittedCall {
-        let admission = try await setAside(call, caller, routes, quoteRequest)
+        let admission = try await CallAdmission(services, arrival, call, caller, routes).run()
         if let recording, !recording.isHeld(for: services.configuration.limits.callDeadline) {
             release(admission)
             throw APIError(
@@ -219,56 +199,6 @@ struct CallLife {
     private func release(_ admission: Admission) {
         services.desk.release(admission)
         arrival.rates?.release()
-    }
-
-    /// Sets the call's money aside and counts it under its key's limits, or does neither.
-    ///
-    /// The money first, because it may be waited for: what a minute counts leaves at once.
-    private func setAside(
-        _ call: ParsedCall,
-        _ caller: Caller,
-        _ routes: CallRoutes,
-        _ quoteRequest: QuoteRequest
-    ) async throws(APIError) -> Admission {
-        try arrival.rates?.foresee(tokens: quoteRequest.tokensBound(outputCap: 0))
-        let admission: Admission
-        do {
-            admission = try await services.desk.admit(
-                AdmissionRequest(
-                    account: caller.account.id,
-                    currency: caller.account.currency,
-                    plan: caller.account.plan,
-                    model: routes.model,
-                    bounds: quoteRequest,
-                    shortCredit: services.configuration.policy.shortCredit,
-                    waitMax: services.configuration.limits.creditWait,
-                    caps: caller.key.caps,
-                    sliceTokens: sliceTokens(call, routes)
-                ),
-                at: services.now()
-            )
-        } catch {
-            throw APIError(error, in: caller.account.currency)
-        }
-        do {
-            try await arrival.rates?.admit(
-                tokens: quoteRequest.tokensBound(outputCap: admission.outputCap),
-                waitMax: services.configuration.limits.creditWait
-            )
-        } catch {
-            services.desk.release(admission)
-            throw error
-        }
-        return admission
-    }
-
-    /// How much output is held at a time; nil where all is held at once: for an answer in one
-    /// piece, and for a stream that cannot be ended before its time.
-    private func sliceTokens(_ call: ParsedCall, _ routes: CallRoutes) -> Int64? {
-        guard let tokens = routes.offered.holdSliceTokens, call.facts.isStreamed,
-            routes.allFacts(call).allSatisfy({ $0.endpoint != .responses })
-        else { return nil }
-        return tokens
     }
 
     // MARK: forward
@@ -374,6 +304,7 @@ struct CallLife {
             status: closing.status,
             fields: closing.fields,
             lastBytes: closing.bytes,
+            isWhole: answer.isWhole,
             charge: usage.charge
         )
         delivery.send(closing)

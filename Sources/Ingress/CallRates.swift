@@ -91,8 +91,9 @@ final class CallRates {
                 "This API key's limit of \(limit(kind)) is reached: retry in \(max(seconds, 1)) s."
             )
         case .beyondLimit(let kind):
+            // No 429, after which clients try again: no minute will ever have room for it.
             return APIError(
-                .rateLimited(limitedBy: kind.rawValue, retryAfterSeconds: 60),
+                .invalidRequest(code: "beyond_\(kind.rawValue)", parameter: nil),
                 "This call could use \(need.tokens) tokens, and this API key's limit is"
                     + " \(limit(kind)): send a shorter prompt or a lower output cap."
             )

@@ -110,12 +110,19 @@ final class CallRecording {
 
     /// Ends the call with the last bytes of its answer.
     ///
-    /// A failure that cost nothing is not kept: its repeat is another attempt.
-    func end(status: Int, fields: HTTPFields, lastBytes: [UInt8], charge: Pico) async {
+    /// A failure that cost nothing is not kept, whatever its status: its repeat is another
+    /// attempt.
+    ///
+    /// - Parameter isWhole: whether the upstream's answer came to its end.
+    func end(
+        status: Int,
+        fields: HTTPFields,
+        lastBytes: [UInt8],
+        isWhole: Bool,
+        charge: Pico
+    ) async {
         append(lastBytes)
-        if charge == .zero, status >= 500 || [408, 409, 429].contains(status) {
-            return await release()
-        }
+        if charge == .zero, !isWhole { return await release() }
         let answer =
             isTooLarge
             ? nil

@@ -7,11 +7,14 @@ import Tokenizer
 
 /// Counts the tokens of a prompt: free, so nothing is held, metered or recorded.
 ///
-/// An upstream that has such a route counts them itself. Where the model is served by one that
-/// has none, we count with the model's vocabulary, or estimate: the API calls its own answer one.
+/// An upstream that has such a route counts them itself. Where the model is served by none that
+/// has one, or none answers now, we count with the model's vocabulary, or estimate: the API calls
+/// its own answer an estimate.
 struct CountTokens {
     /// The largest answer that is read.
     private static let answerBytesMax = 1 << 20
+    /// How long an upstream has for its answer: somebody waits for this before a call.
+    private static let patience = Duration.seconds(10)
 
     private let services: GatewayServices
     private let arrival: Arrival
@@ -40,23 +43,16 @@ struct CountTokens {
             arrival.rates = CallRates(caller, services.limiter)
             let call = try await parse()
             let (offered, name) = try find(call.facts.model, caller)
-            // Asking an upstream is a request, although a free one.
-            let asked = upstreams(of: offered)
-            if !asked.isEmpty {
-                try await arrival.rates?.admit(
-                    tokens: 0,
-                    waitMax: services.configuration.limits.creditWait
-                )
-            }
-            defer { if !asked.isEmpty { arrival.rates?.settle(tokens: 0) } }
-            for (state, route) in asked {
-                guard case .success(let permit) = state.enter(at: callLoop.loop.now) else {
-                    continue
-                }
-                return try await ask(state, permit, route.upstreamModel ?? name, call)
-            }
-            let tokens = await count(call, with: vocabulary(offered, name))
-            send(status: 200, TokenCount.body(inputTokens: tokens))
+            // It is free, and yet a request there, or work here.
+            try await arrival.rates?.admit(
+                tokens: 0,
+                waitMax: services.configuration.limits.creditWait
+            )
+            defer { arrival.rates?.settle(tokens: 0) }
+            let reply = await counted(call, offered, name)
+            services.metrics.answered(Route.countTokens)
+            callLoop.log(arrival, countedFor: caller, status: reply.status, by: reply.counter)
+            send(reply)
         } catch {
             services.metrics.refused(error)
             callLoop.log(arrival, error)
@@ -109,54 +105,103 @@ struct CountTokens {
         )
     }
 
-    private func count(_ call: ParsedCall, with vocabulary: Vocabulary?) async -> Int64 {
-        guard let vocabulary else { return TokenEstimate.input(of: call.facts) }
-        return await PromptTokens.count(call, vocabulary) + TokenEstimate.images(of: call.facts)
+    // MARK: counting
+
+    /// What the client gets, and who counted: an upstream's name, or how it was done here.
+    private struct Reply {
+        var status = 200
+        var fields = [(name: "content-type", value: "application/json")]
+        let body: [UInt8]
+        let counter: String
     }
 
-    /// Asks the upstream, which may have the permit until it has answered.
+    private func counted(
+        _ call: ParsedCall,
+        _ offered: OfferedModel,
+        _ name: String
+    ) async -> Reply {
+        var limited: Reply?
+        for (state, route) in upstreams(of: offered) {
+            let model = route.upstreamModel ?? name
+            guard case .success(let permit) = state.enter(for: model, at: callLoop.loop.now)
+            else { continue }
+            guard let reply = await ask(state, permit, model, call) else { continue }
+            if reply.status != 429 { return reply }
+            limited = limited ?? reply
+        }
+        if let limited { return limited }
+        if let vocabulary = vocabulary(offered, name) {
+            let tokens = await PromptTokens.count(call, vocabulary)
+            let body = TokenCount.body(inputTokens: tokens + TokenEstimate.images(of: call.facts))
+            return Reply(body: body, counter: "vocabulary")
+        }
+        let body = TokenCount.body(inputTokens: TokenEstimate.input(of: call.facts))
+        return Reply(body: body, counter: "estimate")
+    }
+
+    /// Asks an upstream, which has the permit until it has answered; nil for what says nothing of
+    /// the prompt: a failure, no such route, a refused key.
     private func ask(
         _ state: UpstreamState,
         _ permit: UpstreamState.Permit,
         _ model: String,
         _ call: ParsedCall
-    ) async throws(APIError) {
+    ) async -> Reply? {
         let upstream = state.upstream
+        let limits = services.configuration.limits
         let request = UpstreamRequest(
             arrival,
             to: upstream,
             key: state.key(permit),
             path: "/v1/messages/count_tokens",
             body: call.facts.upstreamBody(from: call.body, model: model, outputCap: nil),
-            limits: services.configuration.limits,
-            total: services.configuration.limits.callDeadline
+            limits: limits,
+            total: min(limits.callDeadline, Self.patience)
         )
-        var end = UpstreamHealth.End.unknown
-        defer { state.leave(permit, end, at: callLoop.loop.now) }
+        let (reply, failure) = await answer(to: request, of: upstream.name)
+        // Of calls only a refused key says anything: a server may answer well and count badly, and
+        // counting has a limit of its own.
+        let end: UpstreamHealth.End =
+            if let failure, failure.end == .keyRefused { .failed(failure) } else { .unknown }
+        state.leave(permit, end, for: model, at: callLoop.loop.now)
+        return reply
+    }
+
+    private func answer(
+        to request: UpstreamRequest,
+        of upstream: String
+    ) async -> (Reply?, AttemptFailure?) {
         let response: CurlResponse
         let body: [UInt8]
         do {
             response = try await callLoop.curl.send(request.curlRequest)
             body = try await collect(response)
         } catch {
-            let failure = UpstreamFailure(error, upstream: upstream.name)
-            end = failure.attempt.map(UpstreamHealth.End.failed) ?? .unknown
-            throw failure.error
+            return (nil, AttemptFailure(error))
         }
-        let failure = AttemptFailure(status: response.status, fields: response.fields)
-        end = failure.map(UpstreamHealth.End.failed) ?? .answered
-        if response.status == 200 { return send(status: 200, body) }
-        let refusal = UpstreamFailure.refusal(
-            status: response.status,
-            fields: response.fields,
-            body: body,
-            upstream: upstream.name
+        let status = response.status
+        let failure = AttemptFailure(status: status, fields: response.fields, body: body)
+        if let failure {
+            return (failure.end == .limited ? limited(failure, upstream) : nil, failure)
+        }
+        if (200...299).contains(status), !isCount(body) { return (nil, nil) }
+        return (Reply(status: status, body: body, counter: upstream), nil)
+    }
+
+    private func isCount(_ body: [UInt8]) -> Bool {
+        guard let answer = try? JSONObject(scanning: body) else { return false }
+        return answer["input_tokens"]?.integer(in: body).map { $0 >= 0 } ?? false
+    }
+
+    private func limited(_ failure: AttemptFailure, _ upstream: String) -> Reply {
+        let error = APIError(upstream: upstream, limitedFor: failure.retryAfter ?? .zero)
+        let rendered = error.render(arrival.format, requestID: arrival.requestID)
+        return Reply(
+            status: rendered.status,
+            fields: rendered.fields,
+            body: rendered.body,
+            counter: upstream
         )
-        switch refusal {
-        case .whole(let status, _, let body): send(status: status, body)
-        case .refusal(let error): throw error
-        case .rest, .lengthStop: break
-        }
     }
 
     /// The body as far as it is allowed to go: a longer one is cut, and is no JSON then.
@@ -172,13 +217,12 @@ struct CountTokens {
         return body
     }
 
-    private func send(status: Int, _ body: [UInt8]) {
-        let type = [(name: "content-type", value: "application/json")]
+    private func send(_ reply: Reply) {
         do {
             try exchange.respond(
-                status: status,
-                fields: HTTPFields(type + arrival.fields(at: services.now())),
-                body: body
+                status: reply.status,
+                fields: HTTPFields(reply.fields + arrival.fields(at: services.now())),
+                body: reply.body
             )
         } catch {
             // The client left before its answer: nobody is there to be told.

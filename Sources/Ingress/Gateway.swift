@@ -61,10 +61,16 @@ package final class Gateway: Sendable {
                 )
                 await CountTokens(services, arrival, exchange, callLoop).run()
             case let route:
-                try await InformationRoutes(services).answer(route, request, exchange, id)
+                let requestID = "req_\(id.hexadecimal)"
+                let caller = try await InformationRoutes(services)
+                    .answer(route, request, exchange, requestID)
+                guard let caller else { return }
+                services.metrics.answered(route)
+                callLoop.log(route, toldTo: caller, requestID: requestID)
             }
         } catch {
             services.metrics.refused(error)
+            callLoop.log(refused: request, requestID: "req_\(id.hexadecimal)", error)
             refuse(error, request, exchange, id)
         }
     }

@@ -50,6 +50,10 @@ package struct Upstream: Hashable, Sendable {
     /// Whether an upstream of OpenAI's format has the Responses route; where it has not, such
     /// calls are translated into chat completions.
     package var hasResponses = true
+    /// The dearest tier that it may serve calls in that ask for none, by its account's settings.
+    ///
+    /// Their holds cover it; nil for the standard one.
+    package var defaultServiceTier: ServiceTier?
 
     package init(
         name: String,

@@ -24,6 +24,7 @@ package final class GatewayMetrics: Sendable {
         var lateCharge = Pico.zero
         var streams: Int64 = 0
         var replays: Int64 = 0
+        var freeAnswers: [String: Int64] = [:]
     }
 
     fileprivate struct Refusal: Hashable {
@@ -44,6 +45,12 @@ package final class GatewayMetrics: Sendable {
     func admitted(isStreamed: Bool) {
         guard isStreamed else { return }
         counts.withLock { $0.streams += 1 }
+    }
+
+    /// A route that costs nothing has answered.
+    func answered(_ route: Route) {
+        guard let name = route.freeName else { return }
+        counts.withLock { $0.freeAnswers[name, default: 0] += 1 }
     }
 
     /// A call was answered with what an earlier one of the same `Idempotency-Key` was.
@@ -106,6 +113,10 @@ package final class GatewayMetrics: Sendable {
             help: "Repeats of a call that were answered from its record.",
             counts.replays
         )
+        text.begin("free_answers_total", "counter", help: "Answers that cost nothing, by route.")
+        for (route, count) in counts.freeAnswers.sorted(by: { $0.key < $1.key }) {
+            text.sample("free_answers_total", ["route": route], "\(count)")
+        }
         text.single("streams_open", "gauge", help: "Streamed calls that run.", counts.streams)
         for gauge in gauges {
             text.single(gauge.name, "gauge", help: "See docs/operations.md.", gauge.value)

@@ -12,45 +12,52 @@ struct InformationRoutes {
         self.services = services
     }
 
+    /// Answers, and says whom; nil for a health check, which anybody may ask for.
     func answer(
         _ route: Route,
         _ request: HTTPRequest,
         _ exchange: HTTPExchange,
-        _ id: RequestID
-    ) async throws(APIError) {
-        let requestID = "req_\(id.hexadecimal)"
+        _ requestID: String
+    ) async throws(APIError) -> Caller? {
         switch route {
-        case .liveness:
-            send(exchange, 200, json: #"{"status":"ok"}"#)
-        case .readiness:
-            readiness(exchange)
+        case .liveness: send(exchange, 200, json: #"{"status":"ok"}"#)
+        case .readiness: readiness(exchange)
+        default: return try await tell(route, request, exchange, requestID)
+        }
+        return nil
+    }
+
+    private func tell(
+        _ route: Route,
+        _ request: HTTPRequest,
+        _ exchange: HTTPExchange,
+        _ requestID: String
+    ) async throws(APIError) -> Caller {
+        let (caller, format) = try caller(of: request)
+        switch route {
         case .models:
-            let (caller, format) = try caller(of: request)
             let entries = names(for: caller).map(entry)
             send(exchange, 200, format, requestID, ModelList.body(entries, format: format))
         case .model(let name):
-            let (caller, format) = try caller(of: request)
             guard names(for: caller).contains(name) || isServed(name, to: caller) else {
                 throw APIError(.modelNotFound, "The model \"\(name)\" does not exist here.")
             }
             send(exchange, 200, format, requestID, ModelList.body(entry(name), format: format))
         case .credits:
-            let (caller, format) = try caller(of: request)
             let body = try await credits(of: caller)
             send(exchange, 200, format, requestID, Array(body.utf8))
         case .usage:
-            let (caller, format) = try caller(of: request)
             let body = try await UsageRoutes(usage: services.usage)
                 .report(caller, query: request.query)
             send(exchange, 200, format, requestID, Array(body.utf8))
         case .usageOfCall(let name):
-            let (caller, format) = try caller(of: request)
             let body = try await UsageRoutes(usage: services.usage).explanation(name, caller)
             send(exchange, 200, format, requestID, Array(body.utf8))
-        case .call, .countTokens:
+        case .call, .countTokens, .liveness, .readiness:
             // They have lives of their own and never come here.
-            throw APIError(.internal, "This route is a call.")
+            throw APIError(.internal, "This route tells nothing.")
         }
+        return caller
     }
 
     private func caller(of request: HTTPRequest) throws(APIError) -> (Caller, APIFormat) {

@@ -75,7 +75,7 @@ struct Meter {
             return Counts()
         case .hold:
             var tokens = TokenUsage()
-            tokens.input = admitted.facts.inputTokensBound
+            tokens.input = admitted.admission.inputTokens
             tokens.output = admitted.admission.coveredOutput * admitted.facts.choices
             return Counts(tokens: tokens, source: .estimated)
         case .count:

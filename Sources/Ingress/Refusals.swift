@@ -30,9 +30,16 @@ extension APIError {
         }
     }
 
-    init(_ refusal: AdmissionRefusal, in currency: Currency) {
+    init(_ refusal: AdmissionRefusal, in currency: Currency, to endpoint: Endpoint) {
         let message = refusal.message(in: currency)
         switch refusal {
+        case .unboundable(.capBelowFloor):
+            let field = endpoint.leastOutputField
+            let hint = ": lower “\(field)”, or use another key or model"
+            self.init(
+                .invalidRequest(code: "output_limit_too_low", parameter: field),
+                message + (endpoint == .responses ? "" : hint)
+            )
         case .noPrice, .wrongCurrency:
             self.init(.invalidRequest(code: "model_not_priced", parameter: "model"), message)
         case .unboundable:
@@ -49,6 +56,18 @@ extension APIError {
             self.init(.unavailable(retryAfterSeconds: 1), message)
         case .suspended:
             self.init(.permissionDenied, message)
+        }
+    }
+}
+
+extension Endpoint {
+    /// What of a request asks for a least output: a thinking budget, as the format has it, or the
+    /// cap of the Responses API, which has a least of its own.
+    fileprivate var leastOutputField: String {
+        switch self {
+        case .messages: "thinking.budget_tokens"
+        case .responses: "max_output_tokens"
+        case .chatCompletions, .completions, .embeddings: "reasoning_effort"
         }
     }
 }
@@ -73,12 +92,14 @@ extension CreditShortage {
 
 extension QuoteRequest {
     /// What a call in one format is bounded by.
-    init(_ facts: CallFacts) {
+    ///
+    /// - Parameter imageTokensMax: the model's own most for an image, where it is known.
+    init(_ facts: CallFacts, imageTokensMax: Int64?) {
         self.init(
-            inputTokensBound: facts.inputTokensBound,
+            inputTokensBound: facts.inputTokensBound(imageTokensMax: imageTokensMax),
             outputTokensAsked: facts.outputCap
         )
-        outputTokensFloor = facts.outputCapFloor
+        outputTokensFloor = min(facts.outputCapFloor, facts.outputCap ?? facts.outputCapFloor)
         choices = facts.choices
         hasImages = facts.imageCount > 0
         cacheWrites = CacheWrites(facts.cacheWrites)

@@ -1,8 +1,12 @@
 import Formats
+import HTTPServer
 import Ledger
 import Schema
 
 extension CallLoop {
+    /// What a line has of a path that no route has.
+    private static let pathCharactersMax = 200
+
     /// One line for a call that was admitted: who, what, how it ended, and what it cost.
     func log(_ admitted: AdmittedCall, _ usage: Usage) {
         info("call") { line in
@@ -28,6 +32,36 @@ extension CallLoop {
             line.add("request_id", arrival.requestID)
             line.add("endpoint", arrival.endpoint.rawValue)
             line.add("status", Int64(status))
+        }
+    }
+
+    /// One line for a prompt whose tokens were counted.
+    func log(_ arrival: Arrival, countedFor caller: Caller, status: Int, by counter: String) {
+        info("counted") { line in
+            line.add("request_id", arrival.requestID)
+            line.add("account", caller.account.slug)
+            line.add("status", Int64(status))
+            line.add("counter", counter)
+        }
+    }
+
+    /// One line for an answer that told an account something and cost nothing.
+    func log(_ route: Route, toldTo caller: Caller, requestID: String) {
+        guard let name = route.freeName else { return }
+        info("told") { line in
+            line.add("request_id", requestID)
+            line.add("account", caller.account.slug)
+            line.add("route", name)
+        }
+    }
+
+    /// One line for a request that was refused and is no call.
+    func log(refused request: HTTPRequest, requestID: String, _ error: APIError) {
+        info("refused") { line in
+            line.add("request_id", requestID)
+            line.add("path", String(request.path.prefix(Self.pathCharactersMax)))
+            line.add("status", Int64(error.status))
+            line.add("reason", error.message)
         }
     }
 

@@ -18,6 +18,20 @@ package enum Route: Hashable, Sendable {
     case liveness
     case readiness
 
+    /// What a route that costs nothing is called where it is counted; nil for calls, which have
+    /// figures of their own, and for health checks, of which nobody wants a trace.
+    package var freeName: String? {
+        switch self {
+        case .countTokens: "count_tokens"
+        case .models: "models"
+        case .model: "model"
+        case .credits: "credits"
+        case .usage: "usage"
+        case .usageOfCall: "usage_of_call"
+        case .call, .liveness, .readiness: nil
+        }
+    }
+
     /// Whether the route can reach an upstream that bills it.
     package var isCall: Bool {
         if case .call = self { true } else { false }
@@ -63,7 +77,10 @@ package enum RouteTable {
         where path.hasPrefix(entry.prefix) && path.utf8.count > entry.prefix.utf8.count
             && (method == "GET" || method == "HEAD")
         {
-            return entry.route(String(path.dropFirst(entry.prefix.count)))
+            let name = String(path.dropFirst(entry.prefix.count))
+            // A name may have a slash, which clients write as they like; what is not well encoded
+            // names nothing anyway.
+            return entry.route(name.percentDecoded ?? name)
         }
         throw APIError(.routeNotFound, "There is no route \(method) \(path) here.")
     }

@@ -46,18 +46,21 @@ struct UpstreamFailure {
         body: [UInt8],
         upstream: String
     ) -> RelayedAnswer.LastBytes {
+        let failure = AttemptFailure(status: status, fields: fields, body: body)
+        if failure?.end == .keyRefused {
+            return .refusal(
+                APIError(
+                    .upstreamFailed,
+                    "The upstream \"\(upstream)\" refused the key that Farebox has for it."
+                )
+            )
+        }
         switch status {
         case 400, 413, 422:
             return .whole(status: status, fields: contentType(fields), body: body)
         case 429:
             let wait = RetryAfter.read(fields) ?? .zero
-            let seconds = Int((wait + .milliseconds(999)).components.seconds)
-            return .refusal(
-                APIError(
-                    .rateLimited(limitedBy: "upstream", retryAfterSeconds: max(1, seconds)),
-                    "The upstream \"\(upstream)\" limits the rate of calls."
-                )
-            )
+            return .refusal(APIError(upstream: upstream, limitedFor: wait))
         default:
             return .refusal(
                 APIError(.upstreamFailed, "The upstream \"\(upstream)\" answered \(status).")
@@ -69,5 +72,16 @@ struct UpstreamFailure {
         _ fields: [(name: String, value: String)]
     ) -> [(name: String, value: String)] {
         fields.filter { $0.name == "content-type" }
+    }
+}
+
+extension APIError {
+    /// An upstream takes no calls for so long.
+    init(upstream: String, limitedFor wait: Duration) {
+        let seconds = Int((wait + .milliseconds(999)).components.seconds)
+        self.init(
+            .rateLimited(limitedBy: "upstream", retryAfterSeconds: max(1, seconds)),
+            "The upstream \"\(upstream)\" limits the rate of calls."
+        )
     }
 }

@@ -34,6 +34,22 @@ struct AdmissionDeskTests {
         }
     }
 
+    @Test func `a tighter bound of the prompt leaves more of the same hold to the answer`()
+        async throws
+    {
+        try await AdmissionStage.with(credit: Pico(50_150)) { stage in
+            var request = stage.request()
+            let short = try await stage.desk.admit(request, at: stage.now)
+            #expect(short.outputCap == 500 && short.inputTokens == 10)
+            request.bounds.inputTokensBound = 0
+            let wide = stage.desk.widened(short, by: request)
+            #expect(wide.hold.amount == short.hold.amount)
+            #expect(wide.outputCap == 501 && wide.wasCapLowered && wide.inputTokens == 0)
+            request.bounds.inputTokensBound = 15
+            #expect(stage.desk.widened(short, by: request).outputCap == 500)
+        }
+    }
+
     @Test func `a policy that refuses names balance, held and needed`() async throws {
         try await AdmissionStage.with(credit: Pico(50_150)) { stage in
             let refusal = await #expect(throws: AdmissionRefusal.self) {

@@ -161,6 +161,47 @@ import Testing
         }
     }
 
+    @Test func `no cap is below what the request makes no sense without`() throws {
+        var request = QuoteRequest(inputTokensBound: 1, outputTokensAsked: 4_096)
+        request.outputTokensFloor = 10_001
+        request.outputTokensMax = 64_000
+        #expect(throws: QuoteRefusal.capBelowFloor(cap: 4_096, floor: 10_001)) {
+            try Quote(request, terms: simple)
+        }
+        request.outputTokensAsked = 20_000
+        #expect(try Quote(request, terms: simple).outputCap == 20_000)
+        request.outputTokensMax = 10_000
+        #expect(throws: QuoteRefusal.capBelowFloor(cap: 10_000, floor: 10_001)) {
+            try Quote(request, terms: simple)
+        }
+    }
+
+    @Test(
+        arguments: [
+            // What a minute leaves beside a prompt of 100 tokens, and the caps without and with it.
+            (400, nil, 300), (355, nil, nil), (355, 200, 200), (150, 50, 50), (130, 50, 50),
+            (10, 50, 50),
+        ] as [(Int64, Int64?, Int64?)]
+    )
+    func `a minute's limit lowers a cap only to what is of use`(
+        limit: Int64,
+        asked: Int64?,
+        cap: Int64?
+    ) {
+        var request = QuoteRequest(inputTokensBound: 100, outputTokensAsked: asked)
+        request.lowerCap(toFit: limit)
+        #expect(request.outputTokensAsked == cap)
+    }
+
+    @Test func `a minute's limit is no way below a thinking budget`() {
+        var request = QuoteRequest(inputTokensBound: 100, outputTokensAsked: 20_000)
+        request.outputTokensFloor = 10_001
+        request.lowerCap(toFit: 10_100)
+        #expect(request.outputTokensAsked == 20_000)
+        request.lowerCap(toFit: 10_101)
+        #expect(request.outputTokensAsked == 10_001)
+    }
+
     // MARK: Lowering the cap
 
     @Test(arguments: [
@@ -181,7 +222,7 @@ import Testing
         request.outputTokensFloor = 513
         #expect(try Quote(request, terms: simple).affordableCap(Pico(51_299)) == nil)
         #expect(try Quote(request, terms: simple).affordableCap(Pico(51_300)) == 513)
-        request.outputTokensAsked = 20
+        (request.outputTokensAsked, request.outputTokensFloor) = (20, 20)
         #expect(try Quote(request, terms: simple).affordableCap(Pico(1_999)) == nil)
         #expect(try Quote(request, terms: simple).affordableCap(Pico(2_000)) == 20)
     }

@@ -27,7 +27,8 @@ import Testing
               },
               models: {
                 "gpt-*": { routes: [{upstream: "a"}] },
-                "gpt-5": { routes: [{upstream: "a", model: "five"}], maxOutputTokens: 10 },
+                "gpt-5": { routes: [{upstream: "a", model: "five"}], maxOutputTokens: 10,
+                           maxImageTokens: 1105 },
               },
               policy: { shortCredit: "refuse", minimumOutputTokens: 8 },
               limits: { bodyBytesMax: 4096, callDeadlineSeconds: 5 },
@@ -43,6 +44,7 @@ import Testing
         #expect(upstream.connectTimeout == .seconds(2) && upstream.idleTimeout == .seconds(60))
         let models = file.gateway.models
         #expect(models.find("gpt-5")?.model.routes.first?.upstreamModel == "five")
+        #expect(models.find("gpt-5")?.model.imageTokensMax == 1_105)
         #expect(models.find("gpt-6")?.model.pattern.description == "gpt-*")
         #expect(models.find("claude") == nil)
         #expect(file.gateway.policy.shortCredit == .refuse)
@@ -57,7 +59,8 @@ import Testing
             {
               upstreams: {
                 a: { format: "openai", baseURL: "http://x/v1", apiKeys: [{env: "K"}, {env: "L"}],
-                     concurrencyMax: 5, keyConcurrencyMax: 3, circuit: {failures: 2, seconds: 1} },
+                     concurrencyMax: 5, keyConcurrencyMax: 3, circuit: {failures: 2, seconds: 1},
+                     defaultServiceTier: "priority" },
                 b: { format: "anthropic", baseURL: "http://y" },
               },
               models: {
@@ -73,6 +76,8 @@ import Testing
         let upstream = try #require(file.gateway.upstreams["a"])
         #expect(upstream.apiKeys.map(\.exposed) == ["one", "two"])
         #expect(upstream.concurrencyMax == 5 && upstream.keyConcurrencyMax == 3)
+        #expect(upstream.defaultServiceTier == .priority)
+        #expect(file.gateway.upstreams["b"]?.defaultServiceTier == nil)
         #expect(upstream.circuit.failuresMax == 2 && upstream.circuit.openFor == .seconds(1))
         let (model, name) = try #require(file.gateway.models.find("m-latest"))
         #expect(name == "m" && model.strategy == .leastBusy)

@@ -115,4 +115,31 @@ import Tokenizer
         #expect(count == Int64(tokens))
         #expect(count <= facts.inputTokensBound)
     }
+
+    @Test func `the bound by tokens counts what no model is shown by its bytes`() throws {
+        func bound(_ endpoint: Endpoint, _ body: String) throws -> (tokens: Int64, bytes: Int64) {
+            let facts = try CallFacts(endpoint: endpoint, body: bytes(body))
+            let tokens = PromptTokens.bound(facts, body: bytes(body), vocabulary: bytesOnly)
+            // What templates and tools add is in both.
+            let added = facts.textTokensBound - facts.textBytes
+            #expect(tokens <= facts.textTokensBound)
+            return (tokens - added, facts.textBytes)
+        }
+        let image = #"{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAAAAAA"}}"#
+        let chat = #"""
+            {"model":"m","metadata":{"a":"b"},"messages":[{"role":"user","content":[\#(image),
+            {"type":"text","text":"hello"}]},{"role":"tool","tool_call_id":"call_12345","content":"x"}]}
+            """#
+        // Text and roles, and with their quotes: the identifier, types, and fields of the whole.
+        let texts = 3 + (3 + 4 + 5) + (3 + 4 + 1)
+        let opaque = 12 + 11 + 6 + 3 + 9
+        #expect(try bound(.chatCompletions, chat).tokens == Int64(texts + opaque))
+        let reasoning = #"{"type":"reasoning","encrypted_content":"\#(filler(500))","summary":[]}"#
+        let responses = try bound(.responses, #"{"model":"m","input":[\#(reasoning)]}"#)
+        #expect(responses.tokens > 500 && responses.tokens < responses.bytes)
+        let prompt = try bound(.completions, #"{"model":"m","prompt":"a","suffix":"bcd"}"#)
+        #expect(prompt.tokens == 1 + 5 + 3)
+    }
+
+    private func filler(_ count: Int) -> String { String(repeating: "A", count: count) }
 }

@@ -42,6 +42,23 @@ import Testing
         #expect(try RouteTable.find("GET", "/v1/models/a/b") == .model("a/b"))
     }
 
+    @Test(arguments: [
+        ("meta%2Fllama", "meta/llama"), ("caf%C3%A9", "café"), ("a+b", "a+b"),
+        // What is not well encoded is no name, and is looked up as it stands.
+        ("100%", "100%"), ("%zz", "%zz"), ("%ff", "%ff"),
+    ])
+    func `a model's name may be percent-encoded`(path: String, name: String) throws {
+        #expect(try RouteTable.find("GET", "/v1/models/\(path)") == .model(name))
+    }
+
+    @Test func `every route that costs nothing has a name to be counted by`() {
+        let named = RouteTable.namedRoutes.map { $0.route("x") }
+        for route in RouteTable.routes.map(\.route) + named {
+            let isHealth = route == .liveness || route == .readiness
+            #expect((route.freeName == nil) == (route.isCall || isHealth), "\(route)")
+        }
+    }
+
     @Test func `a call of the past is named by the rest of its path`() throws {
         #expect(try RouteTable.find("GET", "/v1/usage/req_1") == .usageOfCall("req_1"))
         for path in ["/v1/usage/", "/v1/usage/req_1"] {

@@ -276,3 +276,29 @@ def test_a_vocabulary_that_is_not_there_is_refused_where_it_is_named(fresh, upst
                 fresh.run("serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
         finally:
             os.environ["FAREBOX_VOCABULARY"] = before
+
+
+# Some 9 500 tokens in 41 000 bytes.
+LONG = "Tell me about fares, and how they change. " * 1000
+
+
+def test_a_prompt_is_counted_before_it_is_refused_for_its_bytes(gateways, upstream):
+    """By its bytes alone it would be bounded at more than four times of what it can cost."""
+    gateway = gateways()
+    upstream.script = whole(completion({"prompt_tokens": 9_500, "completion_tokens": 10}))
+    answers = {}
+    for credit in ["0.001", "0.003", "0.0068"]:
+        key = gateway.account(f"tight-{credit[2:]}", credit)
+        answers[credit] = post(gateway.url, CHAT, key, chat(words=LONG))
+    refused = answers["0.001"]
+    assert refused.status == 402
+    needed = decimal.Decimal(refused.json()["farebox"]["needed"])
+    assert decimal.Decimal("0.0013") < needed < decimal.Decimal("0.002")
+    # Refused by bytes, admitted by tokens.
+    admitted = answers["0.003"]
+    assert admitted.status == 200
+    assert 1_000 < int(admitted.fields["x-farebox-output-cap"]) < 3_000
+    # Cut short by bytes, less so by tokens.
+    widened = answers["0.0068"]
+    assert widened.status == 200
+    assert 7_000 < int(widened.fields["x-farebox-output-cap"]) < 10_000

@@ -150,6 +150,36 @@ def test_a_refusal_and_a_failure_that_cost_nothing_are_tried_again(gateway, upst
     charges(gateway, 1)
 
 
+def test_a_stream_that_failed_at_no_charge_is_tried_again(gateway, upstream):
+    """Its status was sent before it failed, so it is not by the status that this is known."""
+    error = data({"error": {"message": "busy", "type": "server_error"}})
+    upstream.answer = stream([chunk(), error], pause=0.1)
+    body = chat(max_tokens=64, stream=True)
+    first = ask(gateway, "one", body)
+    assert first.status == 200 and b'"error"' in first.body and b"[DONE]" not in first.body
+    upstream.answer = stream([chunk("Two"), chunk(finish="stop"), usage_chunk(USAGE),
+                              data("[DONE]")])
+    again = ask(gateway, "one", body)
+    assert again.status == 200 and again.body.endswith(b"data: [DONE]\n\n")
+    assert ask(gateway, "one", body).body == again.body
+    assert upstream.calls == 2
+    charges(gateway, 1)
+
+
+def test_a_refusal_of_the_clients_own_fault_is_kept(gateway, upstream):
+    upstream.answer = whole({"error": {"message": "no", "type": "x"}}, status=400)
+    first, again = ask(gateway, "one"), ask(gateway, "one")
+    assert (first.status, first.body) == (again.status, again.body) == (400, again.body)
+    assert upstream.calls == 1
+
+
+def test_a_repeat_counts_as_a_request_of_its_key(gateway, upstream):
+    limited = gateway.json("key", "create", "keyed", "--requests-per-minute", "2")["secret"]
+    gateway.await_key(limited)
+    assert [ask(gateway, "one", secret=limited).status for _ in range(3)] == [200, 200, 429]
+    assert upstream.calls == 1
+
+
 @pytest.mark.parametrize("name", ["", "with space", "x" * 256])
 def test_a_name_that_is_none_is_refused(gateway, name):
     answer = ask(gateway, name)

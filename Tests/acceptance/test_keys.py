@@ -32,6 +32,29 @@ def test_a_key_is_bound_to_its_models_and_cap(served):
     assert names == ["demo-exact"]
 
 
+def test_a_keys_cap_is_never_below_a_thinking_budget(served):
+    """The upstream would refuse it, in words about a number that the client never sent."""
+    served.account("thinking", "1")
+    secret = served.json("key", "create", "thinking", "--max-output-tokens", "4096")["secret"]
+    served.await_key(secret)
+    prompt = {"model": "demo-claude", "max_tokens": 20000,
+              "messages": [{"role": "user", "content": "Tell me about fares"}]}
+    thinking = {"type": "enabled", "budget_tokens": 10000}
+    refused = post(served.url, "/v1/messages", secret, {**prompt, "thinking": thinking})
+    assert refused.status == 400
+    message = refused.json()["error"]["message"]
+    assert "4096" in message and "10001" in message and "thinking.budget_tokens" in message
+    thinking["budget_tokens"] = 4095
+    answer = post(served.url, "/v1/messages", secret, {**prompt, "thinking": thinking})
+    assert answer.status == 200 and answer.fields["x-farebox-output-cap"] == "4096"
+
+
+def test_an_encoded_name_of_a_model_is_its_name(served):
+    secret = served.account("encoded", "1")
+    assert get(served.url, "/v1/models/demo%2Dsmall", secret).json()["id"] == "demo-small"
+    assert get(served.url, "/v1/models/demo%2Fsmall", secret).status == 404
+
+
 def test_an_expired_key_is_refused(served):
     served.account("expired", "1")
     secret = served.json("key", "create", "expired", "--expires", "2020-01-01")["secret"]

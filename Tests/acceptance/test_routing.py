@@ -19,12 +19,20 @@ from scripted_upstream import (
 from harness import Installation, wait_until
 
 CHAT = "/v1/chat/completions"
+COUNT = "/v1/messages/count_tokens"
 # 20 and 10 tokens at 0.15 and 0.60 USD a million.
 COST = decimal.Decimal("0.000009")
 GOOD = whole(completion(USAGE))
 GOOD_STREAM = stream([chunk("Hi"), chunk(finish="stop"), usage_chunk(USAGE), data("[DONE]")])
 ENDLESS = {"failures": 1_000_000}
-MODELS = ["failover", "once", "alone", "keys", "circuit", "busy", "mixed", "weighted", "chaos"]
+MODELS = ["failover", "once", "alone", "keys", "circuit", "busy", "mixed", "weighted", "chaos",
+          "limited", "patient", "garbled", "unpaid", "unpaid-messages", "tier-a", "tier-b"]
+# As OpenAI and Anthropic say that an account is out of money.
+NO_QUOTA = {"error": {"message": "You exceeded your current quota, please check your plan.",
+                      "type": "insufficient_quota", "param": None, "code": "insufficient_quota"}}
+NO_CREDIT = {"type": "error", "error": {
+    "type": "invalid_request_error",
+    "message": "Your credit balance is too low to access the Anthropic API."}}
 
 
 def hang(connection, _):
@@ -75,7 +83,8 @@ def gateway(tmp_path_factory, upstreams):
     os.environ.update(FIRST_KEY="key-one", SECOND_KEY="key-two")
     installation = Installation(folder)
     prices = folder / "prices.json"
-    price = {"context": 128000, "maxOutput": 16384, "input": "0.15", "output": "0.60"}
+    price = {"context": 128000, "maxOutput": 16384, "input": "0.15", "output": "0.60",
+             "tiers": {"priority": {"input": "0.30", "output": "1.20"}}}
     prices.write_text(json.dumps({
         "format": "farebox-prices/1", "currency": "USD",
         "models": {name: price for name in MODELS}}))
@@ -98,6 +107,12 @@ def gateway(tmp_path_factory, upstreams):
             "third": upstream("third"),
             "nowhere": {"format": "openai", "baseURL": "http://127.0.0.1:1", "circuit": ENDLESS},
             "keyed": upstream("first", apiKeys=[{"env": "FIRST_KEY"}, {"env": "SECOND_KEY"}]),
+            "unpaid": upstream("first", apiKeys=[{"env": "FIRST_KEY"}, {"env": "SECOND_KEY"}]),
+            "unpaid-messages": {
+                "format": "anthropic", "baseURL": upstreams["first"].url, "circuit": ENDLESS,
+                "apiKeys": [{"env": "FIRST_KEY"}, {"env": "SECOND_KEY"}]},
+            "garbled": upstream("first", circuit={"failures": 2, "seconds": 300, "secondsMax": 300}),
+            "project": upstream("first", defaultServiceTier="priority"),
             "fragile": upstream("first", circuit={"failures": 2, "seconds": 2}),
             "narrow": upstream("first", concurrencyMax=1),
             "messages": {"format": "anthropic", "baseURL": upstreams["first"].url,
@@ -112,6 +127,15 @@ def gateway(tmp_path_factory, upstreams):
             "busy": two("narrow", "second"),
             "mixed": two("messages", "second"),
             "weighted": {"routes": [{"upstream": "first", "weight": 3}, {"upstream": "second"}]},
+            "limited": {"routes": [{"upstream": "first", "model": "limited-one"},
+                                   {"upstream": "second", "priority": 2}]},
+            "patient": {"routes": [{"upstream": "first"}]},
+            "garbled": two("garbled", "second"),
+            "unpaid": {"routes": [{"upstream": "unpaid"}]},
+            "unpaid-messages": {"routes": [{"upstream": "unpaid-messages"}]},
+            "counted": {"routes": [{"upstream": "messages"}, {"upstream": "second"}]},
+            "tier-a": {"routes": [{"upstream": "first"}]},
+            "tier-b": {"routes": [{"upstream": "project"}]},
             "chaos": {"routes": [{"upstream": name} for name in upstreams]},
         },
         limits={"attemptsMax": 3, "retryWaitMilliseconds": 1500})
@@ -148,9 +172,10 @@ def attempts(usage):
 FAILURES = {
     "a server error": (whole({"error": "x"}, 500), "failed", 500),
     "an overload": (whole({"error": "x"}, 529), "failed", 529),
-    "a rate limit": (limited(60), "limited", 429),
     "a refused key": (whole({"error": "x"}, 401), "key_refused", 401),
     "an unpaid bill": (whole({"error": "x"}, 402), "key_refused", 402),
+    "an empty account": (whole(NO_QUOTA, 429), "key_refused", 429),
+    "an account in the red": (whole(NO_CREDIT, 400), "key_refused", 400),
     "a missing model": (whole({"error": "x"}, 404), "refused", 404),
     "a hang": (hang, "timed_out", None),
     "a reset": (reset, "broken", None),
@@ -234,10 +259,27 @@ def test_retry_after_is_waited_for_when_it_is_short(gateway, upstreams):
     assert attempts(usage) == [("first", "alone", "limited", 429)] and cost == COST
 
 
-def test_a_long_retry_after_is_passed_on(gateway, upstreams):
-    upstreams["first"].answer = limited(30)
-    answer = call(gateway, "alone")
-    assert (answer.status, answer.fields["retry-after"]) == (429, "30")
+def test_a_long_retry_after_is_passed_on_and_binds_the_calls_that_come_after(gateway, upstreams):
+    upstreams["first"].answer = limited(300)
+    answer = call(gateway, "patient")
+    assert (answer.status, answer.fields["retry-after"]) == (429, "300")
+    upstreams["first"].answer = GOOD
+    answer = call(gateway, "patient")
+    assert answer.status == 429 and 100 < int(answer.fields["retry-after"]) <= 300
+    assert len(upstreams["first"].requests) == 1
+    usage, cost = usage_of(gateway, answer)
+    assert (usage["outcome"], usage["attempts"], cost) == ("upstream_refused", [], 0)
+    # Rates are limited by model: another one goes on.
+    assert call(gateway, "alone").status == 200
+
+
+def test_a_limited_upstream_stands_behind_the_others_for_its_time(gateway, upstreams):
+    upstreams["first"].answer = limited(300)
+    usage, _ = usage_of(gateway, call(gateway, "limited"))
+    assert attempts(usage) == [("first", "limited-one", "limited", 429)]
+    for _ in range(3):
+        usage, _ = usage_of(gateway, call(gateway, "limited"))
+        assert (usage["upstream"], usage["attempts"]) == ("second", [])
     assert len(upstreams["first"].requests) == 1
 
 
@@ -275,6 +317,73 @@ def test_a_refused_key_is_sidelined_and_the_model_goes_on(gateway, upstreams):
         metrics = answer.read().decode()
     assert 'farebox_upstream_keys_sidelined{upstream="keyed"} 1' in metrics
     assert 'farebox_upstream_attempts_total{upstream="keyed",end="answered"} 6' in metrics
+
+
+@pytest.mark.parametrize("model, complaint", [
+    ("unpaid", whole(NO_QUOTA, 429)), ("unpaid-messages", whole(NO_CREDIT, 400))])
+def test_a_key_without_money_is_left_aside_and_its_bill_is_nobody_elses_news(
+        gateway, upstreams, model, complaint):
+    message = {"id": "m", "type": "message", "role": "assistant", "model": "m",
+               "content": [{"type": "text", "text": "Two words"}], "stop_reason": "end_turn",
+               "stop_sequence": None, "usage": {"input_tokens": 20, "output_tokens": 10}}
+
+    def script(connection, request):
+        good = whole(message) if model == "unpaid-messages" else GOOD
+        (good if b"key-two" in request else complaint)(connection, request)
+
+    upstreams["first"].answer = script
+    for _ in range(4):
+        assert call(gateway, model).status == 200
+    assert sum(b"key-one" in request for request in upstreams["first"].requests) == 1
+    upstreams["first"].answer = complaint
+    answer = call(gateway, model)
+    assert answer.status == 502 and b"quota" not in answer.body and b"credit" not in answer.body
+    assert {key["state"] for key in status(gateway, model)[0]["keys"]} == {"sidelined"}
+
+
+def test_failures_behind_good_heads_open_the_circuit(gateway, upstreams):
+    first = upstreams["first"]
+    for case in ["no JSON", "an answer cut short", "no JSON"]:
+        first.answer = FAILURES[case][0]
+        assert call(gateway, "garbled").status == 200
+    # The second of them has opened it.
+    assert status(gateway, "garbled")[0]["circuit"] == "open"
+    assert len(first.requests) == 2
+
+
+def count(gateway):
+    return post(gateway.url, COUNT, gateway.key, {
+        "model": "counted", "messages": [{"role": "user", "content": "Tell me about fares"}]})
+
+
+@pytest.mark.parametrize("case", [
+    "a server error", "a missing model", "a refused key", "an account in the red", "a hang",
+    "a reset", "no JSON"])
+def test_tokens_are_counted_here_where_no_upstream_does(gateway, upstreams, case):
+    """formats.md, vercel/ai 17326: counting is a 404 for whatever is not Anthropic's own."""
+    upstreams["first"].answer = FAILURES[case][0]
+    answer = count(gateway)
+    assert answer.status == 200, answer.body
+    assert 4 <= answer.json()["input_tokens"] <= 60
+    assert len(upstreams["first"].requests) == 1
+
+
+def test_an_upstreams_count_and_its_refusals_are_passed_on(gateway, upstreams):
+    counter = 'farebox_free_answers_total{route="count_tokens"}'
+    before = float(gateway.metrics().get(counter, 0))
+    upstreams["first"].answer = whole({"input_tokens": 42})
+    assert count(gateway).json() == {"input_tokens": 42}
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "message": "no"}}
+    upstreams["first"].answer = whole(refusal, 400)
+    assert (count(gateway).status, count(gateway).json()) == (400, refusal)
+    upstreams["first"].answer = limited(7)
+    answer = count(gateway)
+    assert (answer.status, answer.fields["retry-after"]) == (429, "7")
+    assert answer.json()["error"]["type"] == "rate_limit_error"
+    assert float(gateway.metrics()[counter]) == before + 4
+    log = (gateway.folder / "farebox.log").read_text()
+    line = json.loads(next(line for line in log.splitlines() if '"counted"' in line))
+    assert (line["account"], line["request_id"][:4]) == ("routing", "req_")
 
 
 def test_a_circuit_opens_and_one_probe_closes_it(gateway, upstreams):
@@ -337,6 +446,20 @@ def test_an_alias_is_its_model_in_everything(gateway):
     assert refused.status == 403
 
 
+def test_a_hold_covers_the_tier_that_an_account_is_served_in_unasked(gateway, upstreams):
+    upstreams["first"].answer = whole({**completion(USAGE), "service_tier": "priority"})
+    holds = []
+    for model in ["tier-a", "tier-b"]:
+        usage, cost = usage_of(gateway, call(gateway, model))
+        assert cost == COST * 2
+        holds.append(decimal.Decimal(usage["hold"]))
+    assert holds[1] == holds[0] * 2
+    # Who asks for a tier is held at that one.
+    upstreams["first"].answer = GOOD
+    usage, cost = usage_of(gateway, call(gateway, "tier-b", service_tier="default"))
+    assert (cost, decimal.Decimal(usage["hold"]) < holds[1]) == (COST, True)
+
+
 def test_weights_share_the_calls(gateway, upstreams):
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: call(gateway, "weighted"), range(80)))
@@ -351,7 +474,7 @@ def test_in_chaos_every_call_ends_in_one_answer_and_one_event(gateway, upstreams
     """Whatever upstreams do at random, what was answered was paid for exactly, and nothing else."""
     seeded = random.Random(20261125)
     lock = threading.Lock()
-    whole_scripts = [GOOD, GOOD, whole(completion(None))] + [
+    whole_scripts = [GOOD, GOOD, limited(1), whole(completion(None))] + [
         script for script, _, _ in FAILURES.values()]
     stream_scripts = [
         GOOD_STREAM, GOOD_STREAM, reset, limited(1), hang, whole({"error": "x"}, 500),

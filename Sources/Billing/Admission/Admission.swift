@@ -53,6 +53,8 @@ package struct Admission: Sendable {
     package let admittedAt: Instant
     /// What the call is charged by, whatever is published meanwhile.
     package let terms: PriceTerms
+    /// The prompt that the hold covers, in tokens.
+    package let inputTokens: Int64
     /// The most that the upstream may answer; to be written into its request unless it says so.
     package let outputCap: Int64
     /// Whether credit was too short for the cap asked for, or for the model's limit.
@@ -68,6 +70,7 @@ package struct Admission: Sendable {
             growth: growth,
             admittedAt: admittedAt,
             terms: terms,
+            inputTokens: inputTokens,
             outputCap: outputCap,
             wasCapLowered: wasCapLowered
         )
@@ -89,6 +92,17 @@ package struct Admission: Sendable {
             terms: terms,
             hold: hold.amount
         )
+    }
+}
+
+extension Result<Admission, AdmissionRefusal> {
+    /// Whether less money than was asked for is there: what makes tighter bounds worth their work.
+    package var isShortOfMoney: Bool {
+        switch self {
+        case .success(let admission): admission.wasCapLowered
+        case .failure(.insufficient), .failure(.tiedUp): true
+        case .failure: false
+        }
     }
 }
 

@@ -46,6 +46,7 @@ package final class AdmissionDesk: Sendable {
                 growth: growth,
                 admittedAt: now,
                 terms: terms,
+                inputTokens: need.quote.inputTokens,
                 outputCap: need.quote.outputCap,
                 wasCapLowered: false
             )
@@ -77,8 +78,26 @@ package final class AdmissionDesk: Sendable {
             growth: growth,
             admittedAt: now,
             terms: terms,
+            inputTokens: need.quote.inputTokens,
             outputCap: outputCap,
             wasCapLowered: outputCap < need.quote.outputCap
+        )
+    }
+
+    /// A call whose cap was lowered, once its bounds are known to be tighter: of the same hold less
+    /// is for the prompt, and more for the answer.
+    package func widened(_ admission: Admission, by request: AdmissionRequest) -> Admission {
+        guard let quote = try? Quote(request.bounds, terms: admission.terms),
+            let cap = quote.affordableCap(admission.hold.amount), cap > admission.outputCap
+        else { return admission }
+        return Admission(
+            hold: admission.hold,
+            growth: admission.growth,
+            admittedAt: admission.admittedAt,
+            terms: admission.terms,
+            inputTokens: quote.inputTokens,
+            outputCap: cap,
+            wasCapLowered: cap < quote.outputCap
         )
     }
 

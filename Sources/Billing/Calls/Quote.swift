@@ -32,6 +32,10 @@ package struct Quote: Hashable, Sendable {
         }
         let cap = min(known, limit ?? known)
         guard cap <= TokenUsage.countMax else { throw .countOutOfRange("the output cap") }
+        // An upstream would refuse it, in words about a number that its client never sent.
+        guard cap >= request.outputTokensFloor else {
+            throw .capBelowFloor(cap: cap, floor: request.outputTokensFloor)
+        }
         outputCap = cap
         outputCapLeast = min(cap, max(request.outputTokensFloor, request.minimumOutputTokens))
         lines = Self.lines(request, terms, inputTokens: inputTokens)

@@ -73,10 +73,19 @@ package struct QuoteRequest: Hashable, Sendable {
         return overflows ? .max : sum
     }
 
-    /// Lowers the output cap to what `tokensMax` leaves for each answer, if that is anything.
+    /// The least cap that the call may be lowered to, as far as the request says.
+    package var outputTokensLeast: Int64 {
+        let known = [outputTokensAsked, outputTokensMax].compactMap(\.self).min()
+        return max(outputTokensFloor, min(minimumOutputTokens, known ?? minimumOutputTokens))
+    }
+
+    /// As few tokens as the call could be admitted with.
+    package var tokensLeast: Int64 { tokensBound(outputCap: outputTokensLeast) }
+
+    /// Lowers the output cap to what `tokensMax` leaves for each answer, if that is of use.
     package mutating func lowerCap(toFit tokensMax: Int64) {
         let room = (tokensMax - tokensBound(outputCap: 0)) / max(choices, 1)
-        guard room > 0 else { return }
+        guard room >= outputTokensLeast else { return }
         outputTokensAsked = min(outputTokensAsked ?? room, room)
     }
 
@@ -103,6 +112,8 @@ package enum QuoteRefusal: Error, Hashable, Sendable, CustomStringConvertible {
     case countOutOfRange(String)
     /// The bound exceeds `Pico.chargeMax`.
     case beyondLargestCharge
+    /// The key or the model may not answer with as much as the request makes no sense without.
+    case capBelowFloor(cap: Int64, floor: Int64)
 
     package var description: String {
         switch self {
@@ -110,6 +121,8 @@ package enum QuoteRefusal: Error, Hashable, Sendable, CustomStringConvertible {
             "“\(model)” has no known output limit: send an output cap with the request"
         case .countOutOfRange(let name): "\(name) is out of range"
         case .beyondLargestCharge: "the request could cost more than any single call may"
+        case .capBelowFloor(let cap, let floor):
+            "the answer may have \(cap) tokens at most here, and this request needs \(floor)"
         }
     }
 }

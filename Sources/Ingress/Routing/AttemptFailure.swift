@@ -39,10 +39,15 @@ struct AttemptFailure: Hashable, Sendable {
     }
 
     /// Nil for a success, and for what the client has to mend.
-    init?(status: Int, fields: [(name: String, value: String)]) {
+    ///
+    /// - Parameter body: what came with a refusal, as far as it was read.
+    init?(status: Int, fields: [(name: String, value: String)], body: [UInt8] = []) {
+        let mayMeanTheKey = [400, 403, 429].contains(status)
         switch status {
-        case 200...299, 400, 413, 422: return nil
+        case 200...299: return nil
         case 401, 402: end = .keyRefused
+        case _ where mayMeanTheKey && KeyComplaint.isMade(in: body): end = .keyRefused
+        case 400, 413, 422: return nil
         case 429: end = .limited
         case 408, 409, 425, 500...599: end = .failed
         default: end = .refused

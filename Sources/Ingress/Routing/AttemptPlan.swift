@@ -13,6 +13,15 @@ struct AttemptPlan: Hashable, Sendable {
         case never
     }
 
+    /// What comes of asking for a place at a route's upstream.
+    enum Entry: Hashable, Sendable {
+        case entered
+        /// There is none before then.
+        case later(ContinuousClock.Instant)
+        /// There is none for this call.
+        case closed
+    }
+
     enum Step: Hashable, Sendable {
         /// Try this route, which has been entered.
         case attempt(Int)
@@ -41,23 +50,25 @@ struct AttemptPlan: Hashable, Sendable {
     /// - Parameters:
     ///   - waitEnd: no attempt begins after it.
     ///   - enter: takes a place at a route's upstream, or says that there is none now.
+    ///     A route that has none before some time goes behind all others, and is no attempt.
     mutating func next(
         at now: ContinuousClock.Instant,
         waitEnd: ContinuousClock.Instant,
-        enter: (Int) -> Bool
+        enter: (Int) -> Entry
     ) -> Step {
         guard attemptCount < attemptsMax else { return .end }
         if let route = atOnce {
             atOnce = nil
-            if enter(route) { return attempt(route) }
+            if isEntered(route, enter(route)) { return attempt(route) }
         }
         while untried < routeCount {
             untried += 1
-            if enter(untried - 1) { return attempt(untried - 1) }
+            let route = untried - 1
+            if isEntered(route, enter(route)) { return attempt(route) }
         }
         for entry in repeats where entry.notBefore <= now {
             repeats.removeAll { $0 == entry }
-            if enter(entry.route) { return attempt(entry.route) }
+            if isEntered(entry.route, enter(entry.route)) { return attempt(entry.route) }
         }
         guard let soonest = repeats.map(\.notBefore).min(), soonest <= waitEnd else { return .end }
         return .wait(until: soonest)
@@ -69,6 +80,11 @@ struct AttemptPlan: Hashable, Sendable {
         case .notBefore(let instant): repeats.append(Repeat(route: route, notBefore: instant))
         case .never: break
         }
+    }
+
+    private mutating func isEntered(_ route: Int, _ entry: Entry) -> Bool {
+        if case .later(let instant) = entry { failed(route, .notBefore(instant)) }
+        return entry == .entered
     }
 
     private mutating func attempt(_ route: Int) -> Step {

@@ -32,11 +32,15 @@ struct CallAttempts {
         var last: RelayedAnswer?
         while true {
             switch next(&course) {
-            case .end(let refusal):
-                return last ?? blocked(refusal)
+            case .end(let block):
+                return last ?? blocked(block)
             case .wait(let pause):
                 await loop.sleep(for: pause)
                 if let last, !mayGoOn(last) { return last }
+                // Nothing has left yet, and nobody waits for it.
+                if last == nil, exchange.isClientGone {
+                    return blocked(Block(refusal: .limited(for: pause)))
+                }
             case .attempt(let route, let permit):
                 let answer = await attempt(route, permit, after: last)
                 guard let failure = answer.failure, mayGoOn(answer) else { return answer }
@@ -56,37 +60,58 @@ struct CallAttempts {
     private enum Move {
         case attempt(_ route: Int, UpstreamState.Permit)
         case wait(Duration)
-        /// Nothing is left; the refusal says why, if nothing was tried.
-        case end(UpstreamHealth.Refusal)
+        /// Nothing is left.
+        case end(Block)
+    }
+
+    /// Why nothing was tried: of all routes, the one that keeps a client waiting the least.
+    private struct Block {
+        var refusal = UpstreamHealth.Refusal.busy
+        var route = 0
     }
 
     // Not in `run`, whose every `Instant` would be allocated: the compiler does not see their size.
     private func next(_ course: inout Course) -> Move {
-        var entry: Result<UpstreamState.Permit, UpstreamHealth.Refusal> = .failure(.busy)
+        var given: UpstreamState.Permit?
+        var block: Block?
         let step = course.plan.next(at: loop.now, waitEnd: loop.now + course.patience) { route in
-            entry = admitted.routes[route].state.enter(at: loop.now)
-            if case .success = entry { return true }
-            return false
+            switch enter(route) {
+            case .success(let permit):
+                given = permit
+                return .entered
+            case .failure(let refusal):
+                if block.map({ refusal.severity < $0.refusal.severity }) ?? true {
+                    block = Block(refusal: refusal, route: route)
+                }
+                guard case .limited(let rest) = refusal else { return .closed }
+                return .later(loop.now + rest)
+            }
         }
-        switch (step, entry) {
-        case (.attempt(let route), .success(let permit)):
+        switch (step, given) {
+        case (.attempt(let route), .some(let permit)):
             return .attempt(route, permit)
         case (.wait(let instant), _):
             let pause = instant - loop.now
             course.patience -= pause
             return .wait(pause)
-        case (_, .failure(let refusal)):
-            return .end(refusal)
-        case (.end, .success):
-            return .end(.busy)
+        case (.end, _), (.attempt, .none):
+            return .end(block ?? Block())
         }
+    }
+
+    private func enter(_ route: Int) -> Result<UpstreamState.Permit, UpstreamHealth.Refusal> {
+        let routed = admitted.routes[route]
+        return routed.state.enter(for: routed.upstreamModel, at: loop.now)
     }
 
     private func note(_ failure: AttemptFailure, of route: Int, in course: inout Course) {
         let again = failure.again(
             at: loop.now,
             attemptCount: course.plan.attemptCount,
-            hasOtherKeys: admitted.routed.state.hasUsableKey(at: loop.now),
+            hasOtherKeys: admitted.routed.state.hasUsableKey(
+                for: admitted.routed.upstreamModel,
+                at: loop.now
+            ),
             jitter: callLoop.identifiers.below(100)
         )
         course.plan.failed(route, again)
@@ -114,32 +139,32 @@ struct CallAttempts {
         } else {
             admitted.routed = admitted.routes[route]
         }
-        let state = admitted.routed.state
+        admitted.permit = permit
         // The money is this call's only as long as the lease is this instance's.
         guard admitted.admission.hold.lease == nil || services.escrow.permitsAttempts else {
-            state.leave(permit, .unknown, at: loop.now)
+            leave(.unknown)
             return withoutLease
         }
         admitted.leftAt = loop.time
         admitted.progress = AnswerProgress()
-        var permit = permit
-        let response = await send(permit)
-        if case .success(let response) = response,
-            AttemptFailure(status: response.status, fields: response.fields) == nil
-        {
-            state.note(answerTo: &permit)
+        let response = await send()
+        if case .success(let response) = response, (200...299).contains(response.status) {
+            admitted.routed.state.note(headOf: permit)
         }
         let answer = await relay(response)
-        state.leave(permit, Self.end(of: answer, response), at: loop.now)
+        leave(Self.end(of: answer, response))
         return answer
     }
 
-    private func send(
-        _ permit: UpstreamState.Permit
-    ) async -> Result<CurlResponse, CurlError> {
+    private func leave(_ end: UpstreamHealth.End) {
+        let routed = admitted.routed
+        routed.state.leave(admitted.permit, end, for: routed.upstreamModel, at: loop.now)
+    }
+
+    private func send() async -> Result<CurlResponse, CurlError> {
         let request = UpstreamRequest(
             admitted,
-            key: admitted.routed.state.key(permit),
+            key: admitted.routed.state.key(admitted.permit),
             limits: limits,
             total: max(remaining, .milliseconds(1))
         )
@@ -163,17 +188,20 @@ struct CallAttempts {
     // MARK: answers of our own
 
     /// No upstream of the model takes a call now.
-    private func blocked(_ refusal: UpstreamHealth.Refusal) -> RelayedAnswer {
-        let name = admitted.routed.upstream.name
+    private func blocked(_ block: Block) -> RelayedAnswer {
+        let name = admitted.routes[block.route].upstream.name
         let answer = RelayedAnswer(firstByteAt: nil)
         let error: APIError
-        switch refusal {
+        switch block.refusal {
         case .busy:
             answer.outcome = .upstreamRefused
             error = APIError(
                 .rateLimited(limitedBy: "upstream", retryAfterSeconds: 1),
                 "The upstream \"\(name)\" has as many calls as it may: retry soon."
             )
+        case .limited(let rest):
+            answer.outcome = .upstreamRefused
+            error = APIError(upstream: name, limitedFor: rest)
         case .circuitOpen:
             error = APIError(
                 .upstreamFailed,
@@ -188,6 +216,7 @@ struct CallAttempts {
         }
         answer.status = error.status
         answer.lastBytes = .refusal(error)
+        answer.note(isClientGone: exchange.isClientGone)
         return answer
     }
 

@@ -9,6 +9,8 @@ final class RoutedCall {
     /// What the model's tokens are counted with if the upstream does not report them; nil when
     /// they are not to be counted, or cannot be.
     let vocabulary: Vocabulary?
+    /// What the model's tokens are counted with before the call, where its bound must be tight.
+    let promptVocabulary: Vocabulary?
     /// The call in the upstream's format; nil where that is the client's own.
     let translated: TranslatedCall?
 
@@ -17,12 +19,14 @@ final class RoutedCall {
         state: UpstreamState,
         upstreamModel: String,
         vocabulary: Vocabulary?,
+        promptVocabulary: Vocabulary?,
         translated: TranslatedCall?
     ) {
         self.offered = offered
         self.state = state
         self.upstreamModel = upstreamModel
         self.vocabulary = vocabulary
+        self.promptVocabulary = promptVocabulary
         self.translated = translated
     }
 

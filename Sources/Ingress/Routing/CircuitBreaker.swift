@@ -2,15 +2,18 @@
 /// longer does.
 ///
 /// Closed, it counts failures in a row; at the threshold it opens and refuses every call for a
-/// while; then one probe goes, and decides: a failure opens it again for twice as long.
+/// while; then one probe goes, and decides: a failure opens it again for twice as long. The head of
+/// its answer lets others go, but only what comes behind the head closes the circuit.
 ///
 /// Pure: the time is a parameter.
 struct CircuitBreaker: Hashable, Sendable {
     enum State: Hashable, Sendable {
         case closed
         case open(until: ContinuousClock.Instant)
-        /// A probe is under way.
+        /// A probe is under way, and all others are refused.
         case halfOpen
+        /// The probe has begun to be answered: others go, and it still decides.
+        case recovering
     }
 
     enum Entry: Hashable, Sendable {
@@ -25,7 +28,7 @@ struct CircuitBreaker: Hashable, Sendable {
     private(set) var failureCount = 0
     /// Openings in a row, without a success between them.
     private var openingCount = 0
-    private let settings: CircuitSettings
+    private var settings: CircuitSettings
 
     init(_ settings: CircuitSettings = CircuitSettings()) {
         self.settings = settings
@@ -37,12 +40,17 @@ struct CircuitBreaker: Hashable, Sendable {
     /// Asks for a call; one that was not refused ends in `succeed`, `fail` or `giveUp`.
     mutating func enter(at now: ContinuousClock.Instant) -> Entry {
         switch state {
-        case .closed: return .free
+        case .closed, .recovering: return .free
         case .open(let until) where now >= until:
             state = .halfOpen
             return .probe
         case .open, .halfOpen: return .refused
         }
+    }
+
+    /// The upstream has begun to answer, which may still come to nothing.
+    mutating func begin(isProbe: Bool) {
+        if isProbe, state == .halfOpen { state = .recovering }
     }
 
     /// The upstream answered.
@@ -56,7 +64,7 @@ struct CircuitBreaker: Hashable, Sendable {
     }
 
     mutating func fail(isProbe: Bool, at now: ContinuousClock.Instant) {
-        if isProbe, state == .halfOpen { return open(at: now) }
+        if isProbe, isProbing { return open(at: now) }
         guard state == .closed else { return }
         failureCount += 1
         if failureCount >= settings.failuresMax { open(at: now) }
@@ -64,8 +72,22 @@ struct CircuitBreaker: Hashable, Sendable {
 
     /// A call ended without saying anything about the upstream; the next is the probe then.
     mutating func giveUp(isProbe: Bool, at now: ContinuousClock.Instant) {
-        if isProbe, state == .halfOpen { state = .open(until: now) }
+        if isProbe, isProbing { state = .open(until: now) }
     }
+
+    /// The same under other settings, in a configuration that has no part in a running probe.
+    func resumed(under settings: CircuitSettings, at now: ContinuousClock.Instant) -> Self {
+        var breaker = self
+        breaker.settings = settings
+        switch state {
+        case .closed: break
+        case .open(let until): breaker.state = .open(until: min(until, now + settings.openForMax))
+        case .halfOpen, .recovering: breaker.state = .open(until: now)
+        }
+        return breaker
+    }
+
+    private var isProbing: Bool { state == .halfOpen || state == .recovering }
 
     private mutating func open(at now: ContinuousClock.Instant) {
         let doublings = min(openingCount, 16)

@@ -14,6 +14,8 @@ package struct OfferedModel: Sendable {
     package var outputTokensMax: Int64?
     /// Overrides the price file's limit.
     package var contextTokensMax: Int64?
+    /// The most tokens that the model takes an image for; nil for the dearest of any model.
+    package var imageTokensMax: Int64?
     /// How much output a stream holds money for at a time; nil to hold its whole cap from the
     /// beginning, as is right for a model that reasons unseen.
     package var holdSliceTokens: Int64?

@@ -93,14 +93,17 @@ struct Router {
         translated: TranslatedCall?
     ) -> RoutedCall {
         let upstreamModel = route.upstreamModel ?? name
-        let isCounted = services.configuration.policy.missingUsage == .count
+        let vocabulary = services.vocabularies.vocabulary(
+            offered,
+            route,
+            upstreamModel: upstreamModel
+        )
         return RoutedCall(
             offered: offered,
             state: state,
             upstreamModel: upstreamModel,
-            vocabulary: isCounted
-                ? services.vocabularies.vocabulary(offered, route, upstreamModel: upstreamModel)
-                : nil,
+            vocabulary: services.configuration.policy.missingUsage == .count ? vocabulary : nil,
+            promptVocabulary: vocabulary,
             translated: translated
         )
     }

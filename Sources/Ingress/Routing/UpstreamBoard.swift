@@ -16,17 +16,19 @@ package final class UpstreamBoard: Sendable {
 
     /// Puts the upstreams of a configuration in force.
     ///
-    /// One that is configured as before keeps what was learnt of it; calls that run on another go
-    /// on to count there.
-    func adopt(_ upstreams: [String: Upstream]) -> UpstreamTable {
+    /// One that is configured as before stays what it is. Another of its name takes over what was
+    /// learnt and still holds, and all that was counted; what calls learn that run on is lost.
+    func adopt(
+        _ upstreams: [String: Upstream],
+        at now: ContinuousClock.Instant = .now
+    ) -> UpstreamTable {
         table.withLock { table in
             let before = table
             table = UpstreamTable(
                 states: upstreams.mapValues { upstream in
-                    if let state = before[upstream.name], state.upstream == upstream {
-                        return state
-                    }
-                    return UpstreamState(upstream)
+                    let state = before[upstream.name]
+                    if let state, state.upstream == upstream { return state }
+                    return UpstreamState(upstream, after: state, at: now)
                 }
             )
             return table

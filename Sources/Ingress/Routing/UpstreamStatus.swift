@@ -33,27 +33,26 @@ package struct UpstreamStatus: Sendable {
     init(
         _ upstream: Upstream,
         _ health: UpstreamHealth,
-        inFlight: Int,
-        answered: Int64,
+        _ counts: UpstreamCounts,
         at now: ContinuousClock.Instant
     ) {
         name = upstream.name
         format = upstream.format
         switch health.breaker.state {
         case .closed: (circuit, opensIn) = (.closed, nil)
-        case .halfOpen: (circuit, opensIn) = (.halfOpen, nil)
+        case .halfOpen, .recovering: (circuit, opensIn) = (.halfOpen, nil)
         case .open(let until): (circuit, opensIn) = (.open, max(.zero, until - now))
         }
         failureCount = health.breaker.failureCount
-        self.inFlight = inFlight
+        inFlight = counts.running
         concurrencyMax = upstream.concurrencyMax
-        keys = (0..<health.keys.count).map { index in
+        keys = upstream.apiKeys.indices.map { index in
             Key(
                 state: health.keys.state(index, at: now).rawValue,
                 inFlight: health.keys.inFlight(index)
             )
         }
-        self.answered = answered
-        failures = health.failures
+        answered = counts.answered
+        failures = counts.failures
     }
 }

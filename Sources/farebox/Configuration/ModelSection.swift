@@ -28,7 +28,7 @@ struct ModelSection {
             at: path,
             known: [
                 "routes", "aliases", "strategy", "maxOutputTokens", "contextTokens",
-                "holdSliceTokens", "vocabulary",
+                "maxImageTokens", "holdSliceTokens", "vocabulary",
             ]
         )
         guard let pattern = ModelPattern(text) else {
@@ -55,6 +55,11 @@ struct ModelSection {
         model.contextTokensMax = reader.integer(
             fields["contextTokens"],
             at: "\(path).contextTokens",
+            in: Self.tokens
+        )
+        model.imageTokensMax = reader.integer(
+            fields["maxImageTokens"],
+            at: "\(path).maxImageTokens",
             in: Self.tokens
         )
         model.holdSliceTokens = reader.integer(

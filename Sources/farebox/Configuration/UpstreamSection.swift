@@ -28,7 +28,7 @@ struct UpstreamSection {
             at: path,
             known: [
                 "format", "baseURL", "apiKeys", "concurrencyMax", "keyConcurrencyMax", "circuit",
-                "timeouts", "caFile", "onDisconnect", "responses",
+                "timeouts", "caFile", "onDisconnect", "responses", "defaultServiceTier",
             ]
         )
         if fields["format"] == nil { reader.fault("\(path).format", "is missing") }
@@ -62,6 +62,11 @@ struct UpstreamSection {
             }
             upstream.hasResponses = hasResponses
         }
+        upstream.defaultServiceTier = reader.choice(
+            fields["defaultServiceTier"],
+            at: "\(path).defaultServiceTier",
+            of: ServiceTier.self
+        )
         func concurrency(_ field: String) -> Int? {
             reader.integer(fields[field], at: "\(path).\(field)", in: 1...1_000_000).map(Int.init)
         }

@@ -69,7 +69,15 @@ struct AdminFace: Sendable {
             ("journal_bytes", Int64(depth.fileBytes)),
             ("settlements_late", Int64(settlement.lateCount)),
             ("keyed_calls_late", Int64(keyedCalls.lateCount)),
-            ("loop_turn_microseconds_max", lag.components.attoseconds / 1_000_000_000_000),
+            ("loop_turn_microseconds_max", lag.microseconds),
         ] + sealing.gauges
+    }
+}
+
+extension Duration {
+    /// Whole microseconds, rounded down.
+    var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }
 }

@@ -43,6 +43,60 @@ import Testing
         #expect(again(failure, keys: false) == .never)
     }
 
+    private static func complaint(type: String, code: String = "", message: String = "x") -> String
+    {
+        #"{"error":{"message":"\#(message)","type":"\#(type)","code":"\#(code)"}}"#
+    }
+
+    /// As the providers write them.
+    private static let complaints = [
+        (429, complaint(type: "insufficient_quota", code: "insufficient_quota")),
+        (429, complaint(type: "insufficient_quota", code: "credit_balance_exhausted")),
+        (429, complaint(type: "requests", code: "billing_not_active")),
+        (400, complaint(type: "", code: "billing_hard_limit_reached")),
+        (403, complaint(type: "", code: "enforced_spend_limit_reached")),
+        (400, #"{"code":"Arrearage","message":"Access denied"}"#),
+        (
+            400,
+            complaint(
+                type: "invalid_request_error",
+                message: "Your credit balance is too low to access the Anthropic API. Please go to"
+            )
+        ),
+        (
+            400,
+            complaint(
+                type: "invalid_request_error",
+                message: "You have reached your specified API usage limits. You will regain"
+            )
+        ),
+    ]
+
+    @Test(arguments: complaints)
+    func `an account without money is the key's fault, whatever the status says`(
+        status: Int,
+        body: String
+    ) {
+        let failure = AttemptFailure(status: status, fields: [], body: Array(body.utf8))
+        #expect(failure?.end == .keyRefused && failure?.isUpstreamFault == false)
+        #expect(again(failure, keys: true) == .atOnce && again(failure) == .never)
+    }
+
+    @Test(
+        arguments: [
+            complaint(type: "tokens", code: "rate_limit_exceeded"),
+            complaint(type: "insufficient_quotas"),
+            complaint(type: "x", message: "'Your credit balance is too low' is no role"),
+            #"{"error":"insufficient_quota"}"#, #"[]"#, "", "<html>",
+        ]
+    )
+    func `other refusals mean what their status says, whatever they quote`(body: String) {
+        let bytes = Array(body.utf8)
+        #expect(AttemptFailure(status: 400, fields: [], body: bytes) == nil)
+        #expect(AttemptFailure(status: 429, fields: [], body: bytes)?.end == .limited)
+        #expect(AttemptFailure(status: 403, fields: [], body: bytes)?.end == .refused)
+    }
+
     @Test(arguments: [302, 403, 404, 418])
     func `what only the operator can mend goes to another route`(
         status: Int

@@ -9,9 +9,12 @@ import Testing
     private func next(
         _ plan: inout AttemptPlan,
         after delay: Duration = .zero,
-        closed: Set<Int> = []
+        closed: Set<Int> = [],
+        later: [Int: Duration] = [:]
     ) -> AttemptPlan.Step {
-        plan.next(at: start + delay, waitEnd: waitEnd) { !closed.contains($0) }
+        plan.next(at: start + delay, waitEnd: waitEnd) {
+            closed.contains($0) ? .closed : later[$0].map { .later(start + $0) } ?? .entered
+        }
     }
 
     @Test func `routes are tried in their order, and those that cannot be entered are passed over`()
@@ -76,5 +79,28 @@ import Testing
         #expect(next(&plan, after: .seconds(1), closed: [0]) == .attempt(1))
         plan.failed(1, .never)
         #expect(next(&plan, after: .seconds(1)) == .end)
+    }
+
+    @Test func `a route that is limited for a while goes behind the others, and is no attempt`() {
+        var plan = AttemptPlan(routeCount: 2, attemptsMax: 2)
+        #expect(next(&plan, later: [0: .seconds(1)]) == .attempt(1))
+        plan.failed(1, .never)
+        #expect(next(&plan) == .wait(until: start + .seconds(1)))
+        #expect(next(&plan, after: .seconds(1)) == .attempt(0))
+        #expect(plan.attemptCount == 2)
+    }
+
+    @Test func `where all are limited for too long, nothing is waited for`() {
+        var plan = AttemptPlan(routeCount: 2, attemptsMax: 3)
+        #expect(next(&plan, later: [0: .seconds(60), 1: .seconds(3)]) == .end)
+        #expect(plan.attemptCount == 0)
+    }
+
+    @Test func `a route that is limited again when its time has come is waited for again`() {
+        var plan = AttemptPlan(routeCount: 1, attemptsMax: 1)
+        #expect(next(&plan, later: [0: .seconds(1)]) == .wait(until: start + .seconds(1)))
+        let again = next(&plan, after: .seconds(1), later: [0: .milliseconds(1_500)])
+        #expect(again == .wait(until: start + .milliseconds(1_500)))
+        #expect(next(&plan, after: .milliseconds(1_500)) == .attempt(0))
     }
 }

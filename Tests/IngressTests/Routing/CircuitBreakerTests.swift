@@ -67,4 +67,31 @@ import Testing
         breaker.giveUp(isProbe: true, at: start + .seconds(6))
         #expect(breaker.enter(at: start + .seconds(6)) == .probe)
     }
+
+    @Test func `a probe that has begun to be answered lets others go, and still decides`() {
+        var breaker = opened(at: start)
+        let later = start + .seconds(5)
+        #expect(breaker.enter(at: later) == .probe)
+        breaker.begin(isProbe: true)
+        #expect(breaker.enter(at: later) == .free)
+        // Neither those nor calls from before the opening decide.
+        breaker.succeed(isProbe: false)
+        breaker.fail(isProbe: false, at: later)
+        #expect(breaker.state == .recovering)
+        breaker.fail(isProbe: true, at: later)
+        #expect(breaker.state == .open(until: later + .seconds(10)))
+    }
+
+    @Test func `under other settings an opening lasts no longer than they allow`() {
+        let breaker = opened(at: start)
+        var settings = CircuitSettings()
+        settings.openForMax = .seconds(2)
+        #expect(
+            breaker.resumed(under: settings, at: start).state == .open(until: start + .seconds(2))
+        )
+        var probing = breaker
+        _ = probing.enter(at: start + .seconds(5))
+        let resumed = probing.resumed(under: settings, at: start + .seconds(6))
+        #expect(resumed.state == .open(until: start + .seconds(6)))
+    }
 }
