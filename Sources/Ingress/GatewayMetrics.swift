@@ -22,6 +22,8 @@ package final class GatewayMetrics: Sendable {
         var parked: Int64 = 0
         var late: Int64 = 0
         var lateCharge = Pico.zero
+        /// The journal's entries that cannot be read.
+        var unreadable: Set<Int64> = []
         var streams: Int64 = 0
         var replays: Int64 = 0
         var freeAnswers: [String: Int64] = [:]
@@ -79,6 +81,11 @@ package final class GatewayMetrics: Sendable {
             counts.late += Int64(late.count)
             counts.lateCharge += late.reduce(.zero, +)
         }
+    }
+
+    /// Counts an entry of the journal that cannot be read; false where it was counted before.
+    func isNewUnreadable(_ sequence: Int64) -> Bool {
+        counts.withLock { $0.unreadable.insert(sequence).inserted }
     }
 
     /// What of all this is looked at first.
@@ -188,6 +195,12 @@ extension GatewayMetrics.Counts {
         )
         text.single("events_shipped_total", "counter", help: "Events in the ledger.", shipped)
         text.single("events_parked_total", "counter", help: "Events set aside.", parked)
+        text.single(
+            "events_unreadable",
+            "gauge",
+            help: "Events that stay in the journal because they cannot be read.",
+            Int64(unreadable.count)
+        )
         text.single(
             "events_late_total",
             "counter",

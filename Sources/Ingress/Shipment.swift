@@ -16,6 +16,47 @@ package struct Shipment: Sendable {
         hashed = try entries.map { try HashedEvent(decoding: $0.payload) }
     }
 
+    private init(entries: [JournalEntry], hashed: [HashedEvent]) {
+        self.entries = entries
+        self.hashed = hashed
+    }
+
+    /// Those of the entries that can be read, and those that cannot: another version's, or damaged.
+    static func sorting(
+        _ entries: [JournalEntry]
+    ) -> (shipment: Shipment, unreadable: [JournalEntry]) {
+        var (readable, hashed, unreadable): ([JournalEntry], [HashedEvent], [JournalEntry]) =
+            ([], [], [])
+        for entry in entries {
+            if let event = try? HashedEvent(decoding: entry.payload) {
+                readable.append(entry)
+                hashed.append(event)
+            } else {
+                unreadable.append(entry)
+            }
+        }
+        return (Shipment(entries: readable, hashed: hashed), unreadable)
+    }
+
+    /// The oldest unshipped events of a journal; what cannot be read stays there, and keeps nothing
+    /// behind it.
+    static func next(
+        of journal: Journal
+    ) async throws(JournalError) -> (shipment: Shipment, unreadable: [JournalEntry]) {
+        var unreadable: [JournalEntry] = []
+        while true {
+            let entries = try await journal.unshipped(
+                after: unreadable.last?.sequence ?? 0,
+                limit: eventsMax
+            )
+            let sorted = sorting(entries)
+            unreadable += sorted.unreadable
+            if entries.isEmpty || !sorted.shipment.entries.isEmpty {
+                return (sorted.shipment, unreadable)
+            }
+        }
+    }
+
     package var events: [Event] { hashed.map(\.event) }
 
     /// Charges that are in the ledger, or parked there, and no longer on their way from a lease.

@@ -69,7 +69,7 @@ package struct Shipper: Sendable {
     /// the batch that is being shipped: what the lost part of the ledger has acknowledged must be
     /// marked as shipped by then, or nobody would offer it again.
     ///
-    /// - Throws: `.unavailable`, `.outcomeUnknown`: call again; `.corrupt`.
+    /// - Throws: `.unavailable`, `.outcomeUnknown`: call again.
     package func reofferAll() async throws(LedgerError) -> Int {
         await turn.take()
         defer { turn.end() }
@@ -85,9 +85,8 @@ package struct Shipper: Sendable {
             } catch {
                 throw LedgerError(.unavailable, "the journal: \(error)")
             }
-            guard let shipment = try? Shipment(page.entries) else {
-                throw LedgerError(.corrupt, "the journal keeps an event that cannot be read")
-            }
+            let (shipment, unreadable) = Shipment.sorting(page.entries)
+            note(unreadable)
             _ = try await store.append(hashed: shipment.hashed)
             count += page.entries.count
             next = page.next
@@ -103,13 +102,24 @@ package struct Shipper: Sendable {
         {}
     }
 
+    /// Says of an entry once that nobody can read it.
+    private func note(_ unreadable: [JournalEntry]) {
+        for entry in unreadable where metrics.isNewUnreadable(entry.sequence) {
+            log.error(
+                "the journal keeps an event that cannot be read",
+                ["event": .text("\(entry.id)"), "sequence": .number(entry.sequence)]
+            )
+        }
+    }
+
     /// Ships one batch; returns its size.
     private func shipBatch() async throws -> Int {
         await turn.take()
         defer { turn.end() }
-        let entries = try await journal.unshipped(limit: Shipment.eventsMax)
+        let (shipment, unreadable) = try await Shipment.next(of: journal)
+        note(unreadable)
+        let entries = shipment.entries
         guard !entries.isEmpty else { return 0 }
-        let shipment = try Shipment(entries)
         let outcomes = try await store.append(hashed: shipment.hashed)
         try await journal.markShipped(entries)
         let parked = shipment.parked(outcomes)

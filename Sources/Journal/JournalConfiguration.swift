@@ -1,11 +1,11 @@
 import Glibc
 
 /// What a journal outlives.
-package enum JournalSync: String, Sendable {
+package enum JournalSync: String, CaseIterable, Sendable {
     /// The death of the process at any instant.
-    case normal = "NORMAL"
+    case normal
     /// A power failure as well, at the price of an fsync a batch.
-    case full = "FULL"
+    case full
 }
 
 /// Where a journal is and how it is kept.

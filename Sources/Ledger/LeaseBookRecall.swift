@@ -119,10 +119,13 @@ extension LeaseBook {
     }
 
     /// When a part is to be given back to others that are short; nil when there is none.
+    ///
+    /// Who waits for a cap needs no money of the account yet: clients that call again and again
+    /// under a cap that is used up would keep it from everybody.
     var givesBackRecalledFrom: Moment? {
         guard let until = recall.givesUntil, operation == nil, lease?.isInDoubt == false,
             let available = lease?.available, available > .zero,
-            queue.waiters.allSatisfy({ $0.least > available })
+            queue.waiters.allSatisfy({ $0.isShortOfCap || $0.least > available })
         else { return nil }
         let from = max(recall.givesFrom, pausedUntil) ?? until - settings.recallMemory
         return from < until ? from : nil

@@ -54,9 +54,15 @@ package final class Session {
     func begin(_ isolation: Isolation) throws(PostgresError) {
         preconditionValid()
         precondition(!isInTransaction, "a transaction inside of a transaction")
-        // A statement timeout of the role would also cut COMMIT off, and leave its outcome open.
+        // A statement timeout of the role would also cut COMMIT off, and leave its outcome open; and
+        // what a COMMIT has acknowledged must outlive a crash, whatever the role is set to.
         try link.run(
-            "BEGIN ISOLATION LEVEL \(isolation.rawValue); SET LOCAL statement_timeout = 0",
+            """
+            BEGIN ISOLATION LEVEL \(isolation.rawValue);
+            SELECT set_config('synchronous_commit', 'on', true)
+                WHERE current_setting('synchronous_commit') IN ('off', 'local');
+            SET LOCAL statement_timeout = 0
+            """,
             phase: .begin
         )
         isInTransaction = true

@@ -3,13 +3,13 @@ import Schema
 
 extension CallExplanation {
     /// What the customer may see.
-    package var node: JSONNode { .object(fields) }
+    package var node: JSONNode { .object(fields(isOperator: false)) }
 
     /// With what the operator alone may.
     package var operatorNode: JSONNode {
         let cost = usage.upstreamCost
         return .object(
-            fields + [
+            fields(isOperator: true) + [
                 ("upstream_model", .text(usage.upstreamModel)),
                 ("upstream_cost", cost.map { .money($0, costCurrency) } ?? .null),
                 ("upstream_cost_currency", cost == nil ? .null : .text(costCurrency.code)),
@@ -17,7 +17,7 @@ extension CallExplanation {
         )
     }
 
-    private var fields: [(String, JSONNode)] {
+    private func fields(isOperator: Bool) -> [(String, JSONNode)] {
         let terms = charge.lines.map { line in
             JSONNode.object([
                 ("class", .text(line.name)), ("tokens", .integer(line.quantity)),
@@ -28,7 +28,7 @@ extension CallExplanation {
         return [
             ("request_id", .text("req_\(usage.request.hexadecimal)")),
             ("model", .text(usage.model)), ("upstream", .text(usage.upstream)),
-            ("attempts", .attempts(usage)),
+            ("attempts", .attempts(usage, hidesUpstreamModel: !isOperator)),
             ("usage_source", .text(usage.source.rawValue)),
             ("outcome", .text(usage.outcome.rawValue)),
             ("service_tier", .text(usage.serviceTier.rawValue)),

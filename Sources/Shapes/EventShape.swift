@@ -128,12 +128,18 @@ extension JSONNode {
     }
 
     /// The attempts that failed before the one that ended the call.
-    package static func attempts(_ usage: Usage) -> JSONNode {
+    ///
+    /// - Parameter hidesUpstreamModel: what the upstream was asked for, is the operator's own
+    ///   affair.
+    package static func attempts(_ usage: Usage, hidesUpstreamModel: Bool = false) -> JSONNode {
         .array(
             usage.attempts.map { attempt in
                 .object([
                     ("upstream", .text(attempt.upstream)),
-                    ("upstream_model", .text(attempt.upstreamModel)),
+                    (
+                        "upstream_model",
+                        hidesUpstreamModel ? .null : .text(attempt.upstreamModel)
+                    ),
                     ("end", .text(attempt.end.rawValue)),
                     ("status", attempt.status.map { .integer(Int64($0)) } ?? .null),
                     ("milliseconds", .integer(attempt.milliseconds)),

@@ -103,8 +103,10 @@ import Testing
         try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
             let account = try await stage.account(limit: "100")
             try await stage.charge(Pico(1_000_000_000_000), account)
+            // Nor is the month before it closed, which is over and could be.
+            try await stage.advance(to: "2025-07-02T00:00:00Z")
             let before = try await Accounts(stage.database).show("acme")
-            await #expect(throws: LedgerError.self) { try await stage.close("2025-06") }
+            await #expect(throws: LedgerError.self) { try await stage.close("2025-07") }
             #expect(try await Accounts(stage.database).show("acme") == before)
             #expect(try await stage.invoices.list().isEmpty)
             let error = await #expect(throws: LedgerError.self) {

@@ -19,6 +19,18 @@ import Testing
         #expect(desk.served == [2])
     }
 
+    @Test func `credit beside a call that its cap keeps waiting is kept from other instances`() {
+        var desk = Desk()
+        desk.answer(account: 1_000, caps: [(desk.key, granted: 0, limit: 100, escrowed: 100)]) {
+            $0.wait(1, for: 10, under: [$0.key])
+        }
+        desk.recall()
+        desk.pass(.seconds(1))
+        #expect(desk.givenBack == Pico(10))
+        // It waits on, for its cap.
+        #expect(desk.served.isEmpty && desk.refused.isEmpty)
+    }
+
     @Test func `a call under no cap that says it was taken from one`() {
         var desk = Desk()
         desk.answer(account: 1_000, caps: [(desk.key, granted: 50, limit: 100, escrowed: 50)]) {
@@ -134,6 +146,7 @@ private struct Desk {
     private(set) var holds: [UInt64: EscrowHold] = [:]
     private(set) var refused: [UInt64: EscrowRefusal] = [:]
     private(set) var returned: [CapReturn] = []
+    private(set) var givenBack = Pico.zero
 
     private var book = LeaseBook(
         account: AccountID(high: 1, low: 1),
@@ -194,6 +207,9 @@ private struct Desk {
             perform(book.shipped(Pico(charge), of: lease, now: now, tenure: tenure))
         }
     }
+
+    /// Another instance is short of the account's credit.
+    mutating func recall() { perform(book.recalled(now: now, tenure: tenure)) }
 
     mutating func pass(_ time: Duration, sweeping: Bool = false) {
         now += time
@@ -285,6 +301,7 @@ private struct Desk {
             case .recall, .reclaim: Issue.record("unexpected \(action)")
             case .giveBack(let request):
                 returned += request.caps
+                givenBack += request.amount
                 let reply = GiveBackReply(
                     returned: request.amount,
                     head: HeadSummary(

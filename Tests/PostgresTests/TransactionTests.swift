@@ -184,6 +184,23 @@ struct TransactionTests {
         }
     }
 
+    @Test(arguments: [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")])
+    func `a role that does not wait for its commits does in a transaction`(
+        setting: String,
+        expected: String
+    ) async throws {
+        try await withNumbers(connections: 1) { database in
+            try await database.read {
+                _ = try $0.execute("SELECT set_config('synchronous_commit', \(setting), false)")
+            }
+            let found = try await database.transaction { session in
+                try session.execute("SELECT current_setting('synchronous_commit') AS setting")
+                    .map { try $0.get("setting", as: String.self) }
+            }
+            #expect(found == [expected])
+        }
+    }
+
     @Test func `decoding says which column and why`() async throws {
         try await onServer { session in
             let rows = try session.execute(

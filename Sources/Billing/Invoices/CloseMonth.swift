@@ -39,8 +39,11 @@ struct CloseMonth {
         let store = PeriodStore(session)
         let fold = try store.read(account.id, at: account.version, calendar)
         guard let month = fold.firstOpen, month <= last else { return .nothingOpen }
-        guard let bounds = calendar.bounds(of: month), bounds.endsAt <= now else {
-            throw LedgerError(.refused, "the month \(month) of \(slug) is not over")
+        // The last one's end, not this one's: a command that is refused must close nothing.
+        guard let bounds = calendar.bounds(of: month),
+            let end = calendar.bounds(of: last)?.endsAt, end <= now
+        else {
+            throw LedgerError(.refused, "the month \(last) of \(slug) is not over")
         }
         guard let profile = try BillingProfile.read(account.id, session),
             let issuer = try Issuer.read(profile.issuer, session)

@@ -47,7 +47,8 @@ enum CallPages {
         return .page(
             title: "req_\(request.hexadecimal)",
             """
-            \(facts(explained, isOperator))\(attempts(explained.usage))\(terms(explained).html)
+            \(facts(explained, isOperator))\(attempts(explained.usage, isOperator: isOperator))
+            \(terms(explained).html)
             <p class="quiet">Price version \(explained.usage.priceVersion.description); event
             \(explained.recorded.version) of the stream.</p>
             <p><a href="/accounts/\(account.slug)">The account</a></p>
@@ -80,11 +81,12 @@ enum CallPages {
         return figures(facts)
     }
 
-    private static func attempts(_ usage: Usage) -> HTML {
+    /// What a model is called upstream is the operator's affair, as its cost is.
+    private static func attempts(_ usage: Usage, isOperator: Bool) -> HTML {
         guard !usage.attempts.isEmpty else { return .empty }
         let attempts = usage.attempts.map { attempt -> HTML in
             """
-            <li>\(attempt.upstream) (\(attempt.upstreamModel)):
+            <li>\(attempt.upstream)\(isOperator ? " (\(attempt.upstreamModel))" : ""):
             \(attempt.end.rawValue.replacing("_", with: " ")) after \(attempt.milliseconds) ms</li>
             """
         }

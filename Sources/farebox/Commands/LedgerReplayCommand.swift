@@ -69,19 +69,11 @@ enum LedgerReplayCommand {
         force: Bool
     ) async throws -> JournalReplay.Report {
         let log = Log(least: .error, isReadable: true, clock: { SystemClock.now() })
-        let escrow = Escrow()
         let service = InstanceRegistration.service(
-            escrow: escrow,
+            escrow: Escrow(),
             authority: PostgresLeaseAuthority(database),
             journal: journal,
-            shipper: Shipper(
-                journal: journal,
-                store: EventStore(database),
-                escrow: escrow,
-                metrics: GatewayMetrics(),
-                log: log,
-                now: { SystemClock.now() }
-            ),
+            shipper: nil,
             label: label,
             readiness: InstanceReadiness(),
             log: log

@@ -1,6 +1,7 @@
 import Billing
 import Foundation
 import Ingress
+import Journal
 import Ledger
 import Payments
 import Schema
@@ -15,6 +16,8 @@ struct ConfigurationFile {
     var sealInterval = Duration.seconds(1)
     /// Whether a standby that is promoted may lack commits.
     var standby = EscrowSettings.Standby.asynchronous
+    /// What the journal outlives.
+    var journalSync = JournalSync.normal
     /// What billing does by the clock.
     var billing = BillingSchedule.Settings()
     /// How credit can be bought; nil for not at all.
@@ -61,7 +64,7 @@ struct ConfigurationFile {
             at: "",
             known: [
                 "listen", "adminListen", "upstreams", "models", "prices", "policy", "limits",
-                "ledger", "billing", "payments", "trustedProxies",
+                "ledger", "journal", "billing", "payments", "trustedProxies",
             ]
         )
         listen = reader.text(root["listen"], at: "listen")
@@ -84,6 +87,9 @@ struct ConfigurationFile {
             in: 10...86_400_000
         )
         if let sealMilliseconds { sealInterval = .milliseconds(sealMilliseconds) }
+        let journal = reader.object(root["journal"], at: "journal", known: ["sync"])
+        journalSync =
+            reader.choice(journal["sync"], at: "journal.sync", of: JournalSync.self) ?? journalSync
         billing = Self.billing(root["billing"], reader)
         payments = PaymentsSection(reader, environment).read(root["payments"])
         let upstreams = UpstreamSection(reader, environment).read(root["upstreams"])

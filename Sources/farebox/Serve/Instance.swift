@@ -45,7 +45,9 @@ struct Instance: Sendable {
         try await Self.warnOfOwnership(database, log)
         try await Self.importPrices(options.pricesPath, database, log)
 
-        let journal = try await Journal.open(JournalConfiguration(path: options.journalPath))
+        var kept = JournalConfiguration(path: options.journalPath)
+        kept.sync = options.configuration.journalSync
+        let journal = try await Journal.open(kept)
 
         keyedCalls = KeyedCallsRunner(
             databaseConfiguration,

@@ -5,11 +5,15 @@ import Schema
 
 /// Joins the escrow's registration with the journal that remembers it.
 enum InstanceRegistration {
+    /// The escrow's service under the journal's identity.
+    ///
+    /// - Parameter shipper: what offers all events again to a database that may lack some; nil for
+    ///   a replay, which decides about each account by itself.
     static func service(
         escrow: Escrow,
         authority: any LeaseAuthority,
         journal: Journal,
-        shipper: Shipper,
+        shipper: Shipper?,
         label: String,
         readiness: InstanceReadiness,
         log: Log
@@ -20,7 +24,7 @@ enum InstanceRegistration {
             instance: InstanceID(high: journal.instance.high, low: journal.instance.low),
             label: label,
             nonces: JournalNonces(journal: journal),
-            reoffer: { () async throws(LedgerError) in try await shipper.reofferAll() },
+            reoffer: { () async throws(LedgerError) in try await shipper?.reofferAll() ?? 0 },
             report: { notice in report(notice, readiness, log) }
         )
     }

@@ -1,5 +1,6 @@
 import Billing
 import Ingress
+import Journal
 import Payments
 
 /// Puts another configuration in force while calls run.
@@ -52,6 +53,7 @@ extension ConfigurationFile {
         return FixedSettings(values: [
             ("listen", listen ?? ""), ("adminListen", adminListen ?? ""),
             ("ledger.sealMilliseconds", "\(sealInterval)"), ("ledger.standby", "\(standby)"),
+            ("journal.sync", journalSync.rawValue),
             ("billing.closeAfterHours", billing.closeAfterHours.map { "\($0)" } ?? ""),
             ("billing.receipts", "\(billing.issuesReceipts)"),
             ("payments", payments.map { "\($0.hashValue)" } ?? ""),

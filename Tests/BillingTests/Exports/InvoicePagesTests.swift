@@ -44,6 +44,16 @@ import Testing
         )
     }
 
+    @Test func `a project has one sum, over its late lines of months before too`() throws {
+        var invoice = SampleInvoice.make()
+        let count = try words(invoice).ranges(of: "Subtotal").count
+        // Months come first in the order of lines.
+        let last = try #require(invoice.lines.indices.last)
+        invoice.lines[last].serviceMonth = Month(year: 2026, number: 9)
+        invoice.lines.insert(invoice.lines.remove(at: last), at: 0)
+        #expect(try words(invoice).ranges(of: "Subtotal").count == count)
+    }
+
     @Test(arguments: [
         "Northwind Inference GmbH", "Contoso Société &", "株式", "12 rue de la Paix",
         "75002 Paris", "VAT ID FR12345678901", "NW-2026-000123", "1 November 2026",

@@ -34,18 +34,23 @@ struct InvoiceLines {
         .init(names.map { .init($0, Typography.label) }, ruleBelow: Typography.line)
     }
 
-    /// Lines come project by project already; each is summed up.
+    /// The lines of each project together, late ones of earlier months too, and their sum.
     private var rows: [Table.Row] {
         var rows: [Table.Row] = []
-        var lines = invoice.lines[...]
-        while let project = lines.first?.project {
-            let group = lines.prefix { $0.project == project }
-            lines = lines.dropFirst(group.count)
+        let groups = projects.map { project in invoice.lines.filter { $0.project == project } }
+        for (index, group) in groups.enumerated() {
+            let project = projects[index]
             if !project.isEmpty { rows.append(title(project, isFirst: rows.isEmpty)) }
             rows += group.map(row)
-            if !project.isEmpty { rows.append(sum(of: group, isLast: lines.isEmpty)) }
+            if !project.isEmpty { rows.append(sum(of: group, isLast: index == groups.count - 1)) }
         }
         return rows
+    }
+
+    /// In the order of their first lines.
+    private var projects: [String] {
+        var seen: Set<String> = []
+        return invoice.lines.map(\.project).filter { seen.insert($0).inserted }
     }
 
     private func title(_ project: String, isFirst: Bool) -> Table.Row {
@@ -69,7 +74,7 @@ struct InvoiceLines {
         )
     }
 
-    private func sum(of lines: ArraySlice<DocumentLine>, isLast: Bool) -> Table.Row {
+    private func sum(of lines: [DocumentLine], isLast: Bool) -> Table.Row {
         let sum = lines.reduce(MinorUnits.zero) { $0 + $1.amount }
         return .init(
             [
