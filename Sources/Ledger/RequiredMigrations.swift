@@ -46,5 +46,7 @@ package enum RequiredMigrations {
         "0042_issuer_logos",
         "0043_returned_payments",
         "0044_heard_instances",
+        "0045_noted_documents",
+        "0046_kept_time_zones",
     ]
 }

@@ -53,6 +53,36 @@ struct ImmutabilityTests {
         }
     }
 
+    @Test func `the service may not move an account to another time zone`() async throws {
+        try await LedgerFixture.run { ledger in
+            _ = try await ledger.account(credit: Pico(1))
+            let attack = "UPDATE accounts SET time_zone = 'Asia/Tokyo'"
+            await expect("42501", ledger.service, attack)
+        }
+    }
+
+    @Test func `whatever people make or change by hand is noted, also in replica sessions`()
+        async throws
+    {
+        try await LedgerFixture.run { ledger in
+            let noted = try await ledger.owner.read { session in
+                try session.execute(
+                    """
+                    SELECT tgrelid::regclass::text AS name FROM pg_trigger
+                    WHERE tgfoid = 'note_act'::regproc AND tgenabled = 'A' ORDER BY name
+                    """
+                ).map { try $0.get("name", as: String.self) }
+            }
+            let expected: Set = [
+                "account_heads", "accounts", "admin_tokens", "api_keys", "billing_profiles",
+                "document_payments", "documents", "grants", "issuers", "payment_disputes",
+                "price_versions", "projects", "spend_caps", "tax_rules", "top_ups",
+                "webhook_endpoints",
+            ]
+            #expect(expected.subtracting(noted).isEmpty)
+        }
+    }
+
     @Test func `every guard is ENABLE ALWAYS, so that replica sessions meet it too`() async throws {
         try await LedgerFixture.run { ledger in
             let guards = try await ledger.count(
