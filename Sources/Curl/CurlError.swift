@@ -119,6 +119,11 @@ extension CurlError {
         detail: "the host has no address that the request admits"
     )
 
+    static let headTooLarge = CurlError(
+        .headTooLarge,
+        detail: "the response head has too many bytes"
+    )
+
     static func violation(_ detail: String) -> CurlError {
         CurlError(.protocolViolation, detail: detail)
     }

@@ -6,10 +6,7 @@ import Schema
 
 /// The request that leaves for an upstream: the client's own bytes, but for what must change.
 struct UpstreamRequest {
-    private(set) var curlRequest: CurlRequest
-
-    /// For an answer in many small pieces, whose memory for reading would lie idle for minutes.
-    private static let streamReadBytesMax = 4_096
+    let curlRequest: CurlRequest
 
     /// Request fields of the client that mean something to the upstream and nothing to Farebox.
     private static let forwardedFields = [
@@ -35,7 +32,6 @@ struct UpstreamRequest {
             limits: limits,
             total: total
         )
-        if admitted.facts.isStreamed { curlRequest.readBytesMax = Self.streamReadBytesMax }
     }
 
     /// - Parameters:

@@ -28,10 +28,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [(false, 16_384), (true, 16_384), (true, 1_024)])
+    @Test(arguments: [false, true])
     func `a slow reader stops the upstream, and everything arrives intact`(
-        isChunked: Bool,
-        readBytesMax: Int
+        isChunked: Bool
     ) async throws {
         let sent = FastServerCount()
         let server = fastServer(sent, isChunked: isChunked)
@@ -39,7 +38,6 @@ import Testing
         try await onLoop { client, loop in
             let request = CurlRequest.post(server.url).with {
                 $0.bufferBytesMax = 100_000
-                $0.readBytesMax = readBytesMax
             }
             let response = try await client.send(request)
             // Nobody reads: wait until the upstream has stopped making progress.
