@@ -25,6 +25,11 @@ package struct CurlError: Error, Sendable {
         self.systemCode = systemCode
     }
 
+    /// The same of a request that may have reached the upstream.
+    var afterSending: CurlError {
+        CurlError(kind, detail: detail, curlCode: curlCode, systemCode: systemCode)
+    }
+
     /// What went wrong.
     package enum Kind: Hashable, Sendable {
         /// The host's name has no address, or could not be looked up.

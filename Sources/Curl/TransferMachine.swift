@@ -101,9 +101,11 @@ struct TransferMachine {
     }
 
     /// The transfer has failed; an earlier failure is the cause and stays.
+    ///
+    /// What has left once may have arrived, whatever became of an attempt to send it again.
     mutating func fail(_ error: CurlError) {
         guard phase != .ended else { return }
-        failure = error
+        failure = isRetrySafe ? error : error.afterSending
         phase = .ended
     }
 

@@ -142,6 +142,20 @@ import Testing
         #expect(idempotent.maySendAgain(at: start + .seconds(60)))
     }
 
+    @Test func `no failure of a second try makes a request safe that has left`() {
+        let refused = CurlError(.connect, isRetrySafe: true, detail: "refused")
+        var first = machine()
+        first.fail(refused)
+        #expect(failure(&first)?.isRetrySafe == true)
+
+        var second = machine()
+        second.requestLeaves(at: start)
+        second.fail(refused)
+        let error = failure(&second)
+        #expect(error?.kind == .connect)
+        #expect(error?.isRetrySafe == false)
+    }
+
     @Test func `abandoning forgets the buffer and keeps the first failure`() {
         var machine = machine()
         machine.requestLeaves(at: start)
