@@ -15,7 +15,7 @@ extension World {
     /// What of a caller's caps nobody has set aside, or this process's lease has free.
     func freeOfCaps(_ index: Int, for process: Process, _ caller: Caller) -> Pico {
         if caller.caps.isEmpty { return .balanceMax }
-        let own = process.books[index]?.capsAvailable ?? [:]
+        let own = process.books[index]?.value.capsAvailable ?? [:]
         return caller.days.reduce(.balanceMax) { least, day in
             let figures = database.capFigures(
                 of: day.scope,
@@ -67,7 +67,7 @@ extension World {
     /// No instance believes in more of a cap than the database has set aside for it.
     func checkCapClaims(_ process: Process, _ index: Int, _ lease: LeaseID) {
         let parts = database.accounts[accounts[index]]?.caps.leases[lease] ?? [:]
-        for (day, available) in process.books[index]?.capsAvailable ?? [:] {
+        for (day, available) in process.books[index]?.value.capsAvailable ?? [:] {
             if available < .zero { fail("process \(process.id): more held than leased of \(day)") }
             let owed = process.capsOutstanding[CapPlace(lease: lease, day: day)] ?? .zero
             let remaining = parts[day]?.remaining ?? .zero

@@ -14,8 +14,8 @@ extension World {
             if !process.waits.isEmpty { fail("process \(id): somebody still waits") }
             if process.runningCount > 0 { fail("process \(id): calls still run") }
             for book in process.books {
-                guard let book, book.holdings.holdCount > 0 else { continue }
-                fail("process \(id): \(book.holdings.held) is held at the end")
+                guard let holdings = book?.value.holdings, holdings.holdCount > 0 else { continue }
+                fail("process \(id): \(holdings.held) is held at the end")
             }
         }
     }

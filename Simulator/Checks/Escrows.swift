@@ -31,7 +31,7 @@ extension World {
         // Until it is reclaimed, a database that lost its tail may know less of a lease.
         if database.incarnation != .sole { return }
         for index in accounts.indices {
-            guard let figures = process.books[index]?.leaseFigures else { continue }
+            guard let figures = process.books[index]?.value.leaseFigures else { continue }
             if figures.available < .zero { fail("process \(process.id): more held than leased") }
             let lease = database.accounts[accounts[index]]?.leases[figures.lease]
             if lease?.row.isOpen == false { continue }
@@ -87,25 +87,33 @@ extension World {
         let head = head(index)
         // While it is blocked an account may not even spend what is leased.
         if head.isSuspended || head.overdrawn > .zero { return .zero }
-        let free = head.available + (process.books[index]?.leaseFigures?.available ?? .zero)
+        let free = head.available + (process.books[index]?.value.leaseFigures?.available ?? .zero)
         return min(free, freeOfCaps(index, for: process, caller))
     }
 
     private func checkWaits(_ process: Process) {
+        // Many wait for the same money.
+        var there: [(wait: Wait, figures: Wait.Figures)] = []
         for (waiter, wait) in process.waits {
+            let known = there.first { $0.wait.awaitsTheSame(as: wait) }?.figures
+            let figures = known ?? self.figures(of: wait, process)
+            if known == nil { there.append((wait, figures)) }
+            // Most steps bring no news, and writing while reading copies all of them.
             var seen = wait
-            let isNews = seen.note(
-                coverable: coverable(wait.accountIndex),
-                capCoverable: coverable(wait.accountIndex, wait.caller),
-                free: free(wait.accountIndex, for: process, wait.caller),
-                isSuspended: head(wait.accountIndex).isSuspended
-            )
-            // Most steps bring none, and writing while reading copies all of them.
-            if isNews { process.waits[waiter] = seen }
+            if seen.note(figures) { process.waits[waiter] = seen }
             if now > max(wait.deadlineMoment, process.pausedUntil) + .milliseconds(1) {
                 fail("process \(process.id): waiter \(waiter) is never answered")
             }
         }
+    }
+
+    private func figures(of wait: Wait, _ process: Process) -> Wait.Figures {
+        Wait.Figures(
+            coverable: coverable(wait.accountIndex),
+            capCoverable: coverable(wait.accountIndex, wait.caller),
+            free: free(wait.accountIndex, for: process, wait.caller),
+            isSuspended: head(wait.accountIndex).isSuspended
+        )
     }
 
     /// Whether a refusal is true.

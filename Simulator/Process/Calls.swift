@@ -31,13 +31,12 @@ extension World {
         _ index: Int,
         _ process: Process
     ) -> Caller {
-        var caller = Caller(key: key, project: project, admittedAt: wallClock(of: process))
-        guard mutation != .holdsBesideCaps else { return caller }
-        for scope in [CapScope.key(key), .project(project)] {
+        var caps: [SpendCap] = []
+        for scope in [CapScope.key(key), .project(project)] where mutation != .holdsBesideCaps {
             guard let limits = process.limits[index][scope], limits != .none else { continue }
-            caller.caps.append(SpendCap(scope, limits))
+            caps.append(SpendCap(scope, limits))
         }
-        return caller
+        return Caller(key: key, project: project, admittedAt: wallClock(of: process), caps: caps)
     }
 
     func arrive(
@@ -56,7 +55,7 @@ extension World {
             $0.tryHold(want, caps: caller.caps, at: caller.admittedAt, now: clock, tenure: tenure)
         }), let hold {
             admit(process, index, hold, truth: truth, caller)
-            if process.books[index]?.wantsMore(now: clock) == true {
+            if process.books[index]?.value.wantsMore(now: clock) == true {
                 drive(process, index) { $0.tick(now: $1, tenure: $2) }
             }
             return

@@ -30,7 +30,7 @@ extension World {
             case .resume(let waiter, let result): resume(process, waiter, result)
             }
         }
-        guard let wake = process.books[index]?.nextWake(tenure: tenure) else { return }
+        guard let wake = process.books[index]?.value.nextWake(tenure: tenure) else { return }
         if let armed = process.wakes[index], armed <= wake { return }
         process.wakes[index] = wake
         agenda.add(
@@ -69,14 +69,16 @@ extension World {
         drive(process, index) { $0.tick(now: $1, tenure: $2) }
     }
 
-    func freshBook(_ process: Process, _ index: Int) -> LeaseBook {
-        LeaseBook(
-            account: accounts[index],
-            firstLease: LeaseID(
-                at: Instant(microseconds: 0),
-                random: (dice.word(), dice.word())
-            ),
-            settings: plan.settings
+    func freshBook(_ process: Process, _ index: Int) -> Book {
+        Book(
+            LeaseBook(
+                account: accounts[index],
+                firstLease: LeaseID(
+                    at: Instant(microseconds: 0),
+                    random: (dice.word(), dice.word())
+                ),
+                settings: plan.settings
+            )
         )
     }
 
@@ -91,7 +93,7 @@ extension World {
     func sweepBooks(_ process: Process) {
         for index in accounts.indices {
             drive(process, index) { $0.sweep(now: $1, tenure: $2) }
-            if process.books[index]?.isDisposable(at: process.clock(now)) == true {
+            if process.books[index]?.value.isDisposable(at: process.clock(now)) == true {
                 process.books[index] = nil
             }
         }
@@ -144,10 +146,16 @@ extension World {
     }
 }
 
-extension Optional {
-    /// Changes the value in its place; nil when there is none.
-    mutating func mutate<Output>(_ body: (inout Wrapped) -> Output) -> Output? {
-        guard self != nil else { return nil }
-        return body(&self!)
+/// A book in a place of its own, where it is looked at after every step without being copied.
+final class Book {
+    var value: LeaseBook
+
+    init(_ value: LeaseBook) { self.value = value }
+}
+
+extension Optional where Wrapped == Book {
+    /// Changes the book in its place; nil when there is none.
+    func mutate<Output>(_ body: (inout LeaseBook) -> Output) -> Output? {
+        map { body(&$0.value) }
     }
 }

@@ -28,7 +28,7 @@ final class Process {
 
     // The escrow.
     var tenure: EscrowTenure?
-    var books: [LeaseBook?]
+    var books: [Book?]
     /// The next wake that is on its way to each book.
     var wakes: [ContinuousClock.Instant?]
     var waits: [UInt64: Wait] = [:]
@@ -134,16 +134,29 @@ struct Wait {
     var freeMin: Pico
     var wasSuspended: Bool
 
+    /// What there is for it at one moment.
+    struct Figures {
+        let coverable: Pico
+        let capCoverable: Pico
+        let free: Pico
+        let isSuspended: Bool
+    }
+
+    /// Whether there is the same for both, for nothing else of them decides it.
+    func awaitsTheSame(as other: Wait) -> Bool {
+        accountIndex == other.accountIndex && caller.days == other.caller.days
+    }
+
     /// Takes note of what there is now; false when it is no less than ever before.
-    mutating func note(coverable: Pico, capCoverable: Pico, free: Pico, isSuspended: Bool) -> Bool {
+    mutating func note(_ now: Figures) -> Bool {
         let isNews =
-            coverable < coverableMin || capCoverable < capCoverableMin || free < freeMin
-            || (isSuspended && !wasSuspended)
+            now.coverable < coverableMin || now.capCoverable < capCoverableMin
+            || now.free < freeMin || (now.isSuspended && !wasSuspended)
         guard isNews else { return false }
-        coverableMin = min(coverableMin, coverable)
-        capCoverableMin = min(capCoverableMin, capCoverable)
-        freeMin = min(freeMin, free)
-        wasSuspended = wasSuspended || isSuspended
+        coverableMin = min(coverableMin, now.coverable)
+        capCoverableMin = min(capCoverableMin, now.capCoverable)
+        freeMin = min(freeMin, now.free)
+        wasSuspended = wasSuspended || now.isSuspended
         return true
     }
 }

@@ -141,7 +141,7 @@ extension World {
             process.tenure?.phase = .draining
         }
         if process.phase == .draining { sweepBooks(process) }
-        let isClosed = process.books.allSatisfy { $0?.isClosed ?? true }
+        let isClosed = process.books.allSatisfy { $0?.value.isClosed ?? true }
         let isShipped = disks[process.disk].unshippedCount == 0 && process.late.isEmpty
         let isDone =
             switch process.phase {

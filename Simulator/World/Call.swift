@@ -67,12 +67,15 @@ struct Caller {
     let key: KeyID
     let project: ProjectID
     let admittedAt: Instant
-    var caps: [SpendCap] = []
-
+    let caps: [SpendCap]
     /// The days of the caps that its hold is taken from.
-    var days: [CapDay] {
-        let startsAt = ModelCaps.Day(covering: admittedAt).startsAt
-        return caps.map { CapDay(scope: $0.scope, startsAt: startsAt) }
+    let days: [CapDay]
+
+    init(key: KeyID, project: ProjectID, admittedAt: Instant, caps: [SpendCap] = []) {
+        (self.key, self.project, self.admittedAt) = (key, project, admittedAt)
+        self.caps = caps
+        let startsAt = caps.isEmpty ? admittedAt : ModelCaps.Day(covering: admittedAt).startsAt
+        days = caps.map { CapDay(scope: $0.scope, startsAt: startsAt) }
     }
 }
 

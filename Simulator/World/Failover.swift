@@ -52,7 +52,7 @@ extension World {
         let request = RejoinRequest(
             identity: identity,
             label: "simulated",
-            keeping: process.books.compactMap { $0?.leaseFigures?.lease }
+            keeping: process.books.compactMap { $0?.value.leaseFigures?.lease }
         )
         send(.rejoin(request, sentAt: process.clock(now)), from: process)
     }
