@@ -39,10 +39,18 @@ struct CappedDay {
         var windows: [Window] = []
         for period in CapPeriod.allCases {
             guard let limit = limits[period] else { continue }
-            let spent = try row.get("\(period.rawValue)_spent", as: Pico.self)
+            let spent = try row.get(Self.spentColumn(period), as: Pico.self)
             windows.append(Window(period: period, limit: limit, spent: spent))
         }
         self.windows = windows
+    }
+
+    private static func spentColumn(_ period: CapPeriod) -> String {
+        switch period {
+        case .day: "day_spent"
+        case .month: "month_spent"
+        case .total: "total_spent"
+        }
     }
 }
 

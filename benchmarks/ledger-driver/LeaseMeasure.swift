@@ -4,10 +4,12 @@ import Schema
 
 /// Acquires and gives back on one hot account, as instances do whose leases are too small.
 enum LeaseMeasure {
-    /// `instances=N` at once, `operations=N` in all.
+    /// `instances=N` at once, `operations=N` in all; with `pause=N` each rests for N milliseconds, on
+    /// average, before every operation, as leases that fit their account let it.
     static func run(_ database: Database, _ options: Options) async throws -> [(String, Int64)] {
         let instances = try options.required("instances")
         let operations = try options.required("operations")
+        let pause = options["pause"] ?? 0
         let authority = PostgresLeaseAuthority(database)
         var identities: [InstanceIdentity] = []
         for number in 0..<instances {
@@ -17,7 +19,7 @@ enum LeaseMeasure {
         let times = try await withThrowingTaskGroup(of: [Int64].self) { group in
             for identity in identities {
                 group.addTask {
-                    try await alternate(authority, identity, operations / instances)
+                    try await alternate(authority, identity, operations / instances, pause)
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }.sorted()
@@ -34,13 +36,16 @@ enum LeaseMeasure {
     private static func alternate(
         _ authority: PostgresLeaseAuthority,
         _ identity: InstanceIdentity,
-        _ count: Int64
+        _ count: Int64,
+        _ pause: Int64
     ) async throws -> [Int64] {
         let account = Population.account(0)
         let lease = LeaseID.make(at: Population.now)
         var times: [Int64] = []
         // An even number leaves the lease as it was: closed with nothing in it.
         for operation in 1...(count / 2 * 2) {
+            let rest = pause > 0 ? Int64.random(in: 0...2 * pause) : 0
+            if rest > 0 { try await Task.sleep(for: .milliseconds(rest)) }
             let start = ContinuousClock.now
             if operation % 2 == 1 {
                 let reply = try await authority.acquire(

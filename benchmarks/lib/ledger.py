@@ -104,11 +104,11 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--events", type=int, default=64_000)
     options.add_argument("--accounts", type=int, default=10_000)
-    options.add_argument("--quick", action="store_true", help="two small rounds: that it runs")
+    options.add_argument("--quick", action="store_true", help="one small round: that it runs")
     options.add_argument("--output", default="benchmarks/ledger.json")
     options = options.parse_args()
     if options.quick:
-        options.rounds, options.events, options.accounts = 2, 8_000, 500
+        options.rounds, options.events, options.accounts = 1, 8_000, 500
     events, accounts = options.events, options.accounts
     folder = pathlib.Path(os.environ["FAREBOX_TEST_CLUSTER"]).parent
 
@@ -150,6 +150,8 @@ def main():
             lambda: driver("leases", instances=1, operations=events // 20),
         "leases, 8 instances, hot":
             lambda: driver("leases", instances=8, operations=events // 10),
+        "leases, 8 instances, hot, 100 a second":
+            lambda: driver("leases", instances=8, operations=events // 80, pause=80),
         "rebuild both projections": lambda: driver("rebuild"),
         "verify": lambda: driver("verify"),
         "pgbench -N": lambda: pgbench(1 if options.quick else 3),

@@ -56,8 +56,11 @@ struct CapAlerts {
     /// Those windows that the charges brought to four fifths; one may have several of the days.
     private static func crossed(by counted: [CountedDay]) -> [Sum] {
         var sums: [Window: Sum] = [:]
+        // Nearly all windows are too far from it to be looked at, whichever of the charges are theirs.
+        let most = counted.reduce(Pico.zero) { $0 + $1.charged }
         for counted in counted {
-            for figures in counted.day.windows {
+            for figures in counted.day.windows
+            where crosses(figures.limit, from: figures.spent, to: figures.spent + most) {
                 let window = Window(counted, figures.period)
                 let before = Sum(
                     window: window,
