@@ -34,7 +34,16 @@ struct Farebox {
         }
         let source = signals
         // Detached, for the main actor is the thread that is parked below.
-        Task.detached { exit(await table.run(words, signals: source)) }
+        Task.detached { end(await table.run(words, signals: source)) }
         while true { pause() }
+    }
+
+    /// Ends the process with all its output written.
+    ///
+    /// `exit` would run the destructors of the runtime's own C++ objects while other threads still
+    /// use them, and now and then abort a command that had done its work.
+    private static func end(_ code: Int32) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 }
