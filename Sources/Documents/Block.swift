@@ -7,7 +7,8 @@ package indirect enum Block: Hashable, Sendable {
     /// Left empty; nothing where it would begin a page.
     case gap(Length)
     case rule(Rule)
-    case drawing(Drawing, height: Length)
+    /// As tall as that, or as its space is wide enough for.
+    case picture(Picture, height: Length)
     /// On one page, all of it.
     case together([Block])
 }

@@ -86,10 +86,15 @@ final class PDFSurface {
                     rule.thickness.inPoints
                 )
                 cairo_fill(context)
-            case .drawing(let drawing, let left, let down, let height)
+            case .picture(let picture, let left, let down, let height)
             where slice.contains(down):
-                draw(drawing, x: x + left, y: top + down, height: height)
-            case .rule, .drawing: break
+                switch picture {
+                case .drawing(let drawing):
+                    draw(drawing, x: x + left, y: top + down, height: height)
+                case .raster(let raster):
+                    draw(raster, x: x + left, y: top + down, height: height)
+                }
+            case .rule, .picture: break
             }
         }
     }
@@ -119,6 +124,18 @@ final class PDFSurface {
             Double(ink.green) / 255,
             Double(ink.blue) / 255
         )
+    }
+
+    private func draw(_ raster: Raster, x: Length, y: Length, height: Length) {
+        // Read once already; should it fail now, the context is in error, and `finish` throws.
+        let surface = RasterSurface(raster.png)
+        let scale = height.inPoints / Double(raster.height)
+        cairo_save(context)
+        cairo_translate(context, x.inPoints, y.inPoints)
+        cairo_scale(context, scale, scale)
+        cairo_set_source_surface(context, surface.pointer, 0, 0)
+        cairo_paint(context)
+        cairo_restore(context)
     }
 
     private func draw(_ drawing: Drawing, x: Length, y: Length, height: Length) {

@@ -86,25 +86,27 @@ extension EventStore {
         basis: UsageReportQuery.Basis = .projection,
         timeLimit: Duration? = nil
     ) async throws(LedgerError) -> AccountUsage {
-        let query = UsageReportQuery(
+        let asked = UsageReportQuery(
             account: account,
             from: from,
             to: to,
             filter: filter,
             basis: basis
-        ).sql(by: dimensions)
-        let rows = try await database.ledgerRead { session in
+        )
+        let rows = try await database.ledgerSnapshot { session in
+            var query = asked
+            if basis == .projection, !dimensions.contains(.hour) {
+                query.days = try WholeDays(of: account, from: from, to: to, session)
+            }
             // The branches of the query want their rows by their keys, whatever the statistics of
             // a new partition say.
-            try session.transaction { session in
-                try session.script("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
-                if let timeLimit { try session.limitStatements(to: timeLimit) }
-                return try session.execute(query).map { row in
-                    AccountUsage.Row(
-                        group: try row.get("groups", as: [String].self),
-                        sums: try UsageSums(row)
-                    )
-                }
+            try session.script("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+            if let timeLimit { try session.limitStatements(to: timeLimit) }
+            return try session.execute(query.sql(by: dimensions)).map { row in
+                AccountUsage.Row(
+                    group: try row.get("groups", as: [String].self),
+                    sums: try UsageSums(row)
+                )
             }
         }
         var total = UsageSums()

@@ -200,7 +200,7 @@ package struct AccountSummary: Hashable, Sendable {
     package let slug: String
     package let name: String
     package let currency: Currency
-    package let timeZone: String
+    package var timeZone: String
     package let status: Status
     /// What it pays by; nil for the price list.
     package let plan: String?

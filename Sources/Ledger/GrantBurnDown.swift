@@ -63,11 +63,11 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
         case .limited(let limit): creditLimit = limit
         }
         payBeyondLimit(at: entry.occurredAt, tell)
-        if grants.contains(where: { $0.rest == .zero }) { grants.removeAll { $0.rest == .zero } }
     }
 
     private mutating func insert(_ grant: BurningGrant) {
         totals.granted += grant.rest
+        guard grant.rest > .zero else { return }
         let place = grants.firstIndex { grant.burns(before: $0) } ?? grants.endIndex
         grants.insert(grant, at: place)
     }
@@ -98,15 +98,23 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
         _ tell: (BurningGrant, Pico) -> Void,
         where isBurnt: (BurningGrant) -> Bool
     ) -> Pico {
-        var due = amount
-        for index in grants.indices where due > .zero && isBurnt(grants[index]) {
+        var (due, isAnySpent) = (amount, false)
+        for index in grants.indices {
+            guard due > .zero else { break }
+            guard isBurnt(grants[index]) else { continue }
             let part = min(due, grants[index].rest)
             grants[index].rest -= part
             due -= part
+            isAnySpent = isAnySpent || grants[index].rest == .zero
             tell(grants[index], part)
         }
+        if isAnySpent { removeSpent() }
         totals.burned += amount - due
         return amount - due
+    }
+
+    private mutating func removeSpent() {
+        grants.removeAll { $0.rest == .zero }
     }
 
     private mutating func withdraw(
@@ -120,6 +128,7 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
         if let index {
             grants[index].rest -= part
             if reason == .void { grants[index].end(at: instant) }
+            removeSpent()
         }
         switch reason {
         case .expiry: totals.expired += part
@@ -138,7 +147,10 @@ package struct GrantBurnDown: Hashable, Sendable, Codable {
     ) {
         let index = grants.firstIndex { $0.id == grant }
         let part = min(amount, index.map { grants[$0].rest } ?? .zero)
-        if let index { grants[index].rest -= part }
+        if let index {
+            grants[index].rest -= part
+            removeSpent()
+        }
         totals.voided += part
         take(amount - part, at: instant, tell)
     }

@@ -48,5 +48,9 @@ package enum RequiredMigrations {
         "0044_heard_instances",
         "0045_noted_documents",
         "0046_kept_time_zones",
+        "0047_kept_days",
+        "0048_effective_taxes",
+        "0049_png_logos",
+        "0050_usage_days",
     ]
 }

@@ -3,8 +3,8 @@ import Schema
 
 /// The statement that sums up an account's usage.
 ///
-/// What the projection has is read by its quarters of an hour. What it hasn't yet, and what lies in
-/// a quarter that `from` or `to` cuts, is read from the events.
+/// What the projection has is read by its days, where it has any, and by its quarters of an hour. What
+/// it hasn't yet, and what lies in a quarter that `from` or `to` cuts, is read from the events.
 package struct UsageReportQuery: Sendable {
     /// What a report is summed up from; the result is the same.
     package enum Basis: Sendable {
@@ -17,6 +17,8 @@ package struct UsageReportQuery: Sendable {
     let to: Instant?
     let filter: UsageFilter
     let basis: Basis
+    /// What is read by days; nil where nothing is.
+    var days: WholeDays?
 
     func sql(by dimensions: [UsageDimension]) -> SQL {
         let groups = dimensions.map(\.expression).joined(separator: ", ")
@@ -58,23 +60,43 @@ package struct UsageReportQuery: Sendable {
             let tail = events(
                 "version > coalesce((SELECT version FROM live), 0) AND \(span(from, to))"
             )
-            guard let edges else { return "\(quarters) UNION ALL \(tail)" }
+            let kept = sums.dropFirst().reduce(sums[0]) { "\($0) UNION ALL \($1)" }
+            guard let edges else { return "\(kept) UNION ALL \(tail)" }
             let cut = events("version <= (SELECT version FROM live) AND (\(edges))")
-            return "\(quarters) UNION ALL \(tail) UNION ALL \(cut)"
+            return "\(kept) UNION ALL \(tail) UNION ALL \(cut)"
         }
     }
 
-    private var quarters: SQL {
+    /// What the projection has: days as a whole, and quarters of an hour before and behind them.
+    private var sums: [SQL] {
+        guard let days else { return [quarters(wholeFrom, wholeTo)] }
+        let lower: SQL = days.from.map { "day >= \($0.day)::date" } ?? "true"
+        let upper: SQL = days.to.map { "day < \($0.day)::date" } ?? "true"
+        let whole = rows(
+            of: "usage_days",
+            "day::timestamp AT TIME ZONE (SELECT time_zone FROM accounts WHERE account_id = \(account))",
+            "\(lower) AND \(upper)"
+        )
+        let before = days.from.map { quarters(wholeFrom, $0.startsAt) }
+        let behind = days.to.map { quarters($0.startsAt, wholeTo) }
+        return [whole] + [before, behind].compactMap(\.self)
+    }
+
+    private func quarters(_ from: Instant?, _ to: Instant?) -> SQL {
+        rows(of: "usage_quarter_hours", "starts_at", Self.span("starts_at", from, to))
+    }
+
+    private func rows(of table: String, _ instant: SQL, _ condition: SQL) -> SQL {
         """
-        SELECT starts_at AS at, project_id, key_id, model, upstream, calls, failures,
+        SELECT \(instant) AS at, project_id, key_id, model, upstream, calls, failures,
             input_tokens + audio_input_tokens + image_input_tokens AS input_tokens,
             cache_read_tokens, cache_write_short_tokens + cache_write_long_tokens
                 AS cache_write_tokens,
             output_tokens + audio_output_tokens AS output_tokens, charge_pico AS cost,
             latency_sketch
-        FROM usage_quarter_hours
+        FROM \(unescaped: table)
         WHERE account_id = \(account) AND build = (SELECT build FROM live)
-            AND \(Self.span("starts_at", wholeFrom, wholeTo)) AND \(chosen)
+            AND \(condition) AND \(chosen)
         """
     }
 

@@ -43,7 +43,7 @@ package struct TopUpDesk: Sendable {
     ) async throws -> TopUp {
         let account = try await Accounts(database).show(slug)
         try require(amount, in: account.currency)
-        let tax = try await TaxRule.tax(on: amount, of: account, in: database)
+        let tax = try await TaxRule.tax(on: amount, of: account, at: now(), in: database)
         let opened = try await topUps.open(
             TopUps.Order(account: slug, amount: amount, tax: tax, provider: provider.name),
             at: now(),

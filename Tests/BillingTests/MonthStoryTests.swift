@@ -194,7 +194,8 @@ import Testing
             let read = try await stage.database.ledgerSnapshot { session in
                 let calendar = try MonthCalendar(of: account, through: now, session)
                 let bounds = try #require(calendar.bounds(of: june))
-                return try ReadUsage(bounds, of: account, at: version, session)
+                let fold = try PeriodStore(session).read(account, at: version, calendar)
+                return try ReadUsage(fold, bounds, of: account, calendar, session)
             }
             for _ in 0..<3 {
                 try await stage.charge(Pico(11), account, at: "2025-06-30T00:00:00Z", tokens: 5)

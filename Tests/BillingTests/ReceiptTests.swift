@@ -77,6 +77,7 @@ import Testing
             #expect(receipts.map(\.document.totals.net) == [MinorUnits(500)])
             #expect(receipts.map(\.document.totals.tax) == [MinorUnits(95)])
             #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+            #expect(try await stage.invoices.verifyAll().wrong == [])
             // One that is voided behind its receipt leaves that what it was.
             let other = try await stage.grant("7")
             _ = try await stage.invoices.issueReceipts("acme", at: stage.now)
@@ -106,6 +107,7 @@ import Testing
                 receipts.map(\.document.totals.net) == [MinorUnits(600), MinorUnits(200)]
             )
             #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+            #expect(try await stage.invoices.verifyAll().wrong == [])
         }
     }
 
@@ -123,6 +125,7 @@ import Testing
                 receipts.map(\.document.totals.tax) == [MinorUnits(1_900), MinorUnits(1_600)]
             )
             #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+            #expect(try await stage.invoices.verifyAll().wrong == [])
         }
     }
 
@@ -146,6 +149,7 @@ import Testing
             try await stage.dispute("7", of: "pi_2", isReturned: true)
             #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
             #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+            #expect(try await stage.invoices.verifyAll().wrong == [])
         }
     }
 

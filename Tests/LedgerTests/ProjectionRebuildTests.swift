@@ -139,7 +139,9 @@ struct ProjectionRebuildTests {
             let runner = ProjectionRunner(.usage, ledger.service)
             let running = Task { await runner.run() }
             #expect(
-                try await eventually { try await ledger.liveBuild(.usage).version == 1 }
+                try await eventually {
+                    try await ledger.liveBuild(.usage).version == Projection.usage.version
+                }
             )
             running.cancel()
             await running.value

@@ -7,13 +7,25 @@ package struct PDFReading {
     package let facts: String
 
     package init(_ bytes: [UInt8]) throws {
-        let file = FileManager.default.temporaryDirectory
-            .appending(path: "farebox-\(UUID().uuidString).pdf")
-        try Data(bytes).write(to: file)
+        let file = try Self.write(bytes)
         defer { try? FileManager.default.removeItem(at: file) }
         text = try Self.run("pdftotext", "-layout", "-enc", "UTF-8", file.path, "-")
         fonts = try Self.run("pdffonts", file.path)
         facts = try Self.run("pdfinfo", "-isodates", file.path)
+    }
+
+    /// A list of the pictures in a PDF.
+    package static func images(_ bytes: [UInt8]) throws -> String {
+        let file = try write(bytes)
+        defer { try? FileManager.default.removeItem(at: file) }
+        return try run("pdfimages", "-list", file.path)
+    }
+
+    private static func write(_ bytes: [UInt8]) throws -> URL {
+        let file = FileManager.default.temporaryDirectory
+            .appending(path: "farebox-\(UUID().uuidString).pdf")
+        try Data(bytes).write(to: file)
+        return file
     }
 
     /// The pages' texts.

@@ -59,8 +59,8 @@ FROM made, generate_series(0::bigint, {keys} - 1) AS place;
 INSERT INTO billing_profiles (account_id, revision, issuer, party, created_at)
 SELECT account, 1, 'us', '{{"legalName":"Benchmark Inc.","address":["1 Main Street"],'
     '"paymentTermsDays":30}}', now() FROM made;
-INSERT INTO tax_rules (account_id, revision, category, rate, created_at)
-SELECT account, 1, 'S', 19000, now() FROM made;
+INSERT INTO tax_rules (account_id, revision, category, rate, created_at, effective_at)
+SELECT account, 1, 'S', 19000, now(), '{starts_at}' FROM made;
 INSERT INTO events (account_id, version, event_id, kind, occurred_at, recorded_at, amount_pico,
     content_hash, data)
 SELECT account, 1, account, 'credit_limit_set', '{starts_at}', '{starts_at}', 0,

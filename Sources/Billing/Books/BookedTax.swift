@@ -93,7 +93,7 @@ struct BookedDocuments: Sendable {
         try session.execute(
             """
             SELECT number, kind AS cause, tax, issued_at AS instant, corrects, event_id,
-                to_char(issued_at AT TIME ZONE \(account.timeZone), 'YYYY-MM-DD') AS day
+                to_char(issued_on, 'YYYY-MM-DD') AS day
             FROM documents
             WHERE account_id = \(account.id) AND issued_at < \(end)
                 AND (tax > 0 OR kind = 'credit_note')
@@ -115,7 +115,7 @@ struct BookedDocuments: Sendable {
         try session.execute(
             """
             SELECT number, 'payment' AS cause, tax, paid_at AS instant,
-                to_char(paid_at AT TIME ZONE \(account.timeZone), 'YYYY-MM-DD') AS day
+                to_char(paid_at AT TIME ZONE documents.time_zone, 'YYYY-MM-DD') AS day
             FROM document_payments JOIN documents USING (account_id, number)
             WHERE account_id = \(account.id) AND paid_at < \(end)
             """

@@ -69,14 +69,16 @@ package struct DocumentTotals: Hashable, Sendable, Codable {
     package var residue: Pico
     /// Σ credits applied.
     package var creditsApplied: MinorUnits
-    /// What is taxed and, but for a receipt, owed: `subtotal` less credits applied.
+    /// Σ debts; nil without any.
+    package var debts: MinorUnits?
+    /// What is taxed and, but for a receipt, owed: `subtotal` less credits applied, with debts.
     package var net: MinorUnits
     package var tax: MinorUnits
     /// `net` with `tax`.
     package var total: MinorUnits
     /// What is to be paid: `total` of an invoice, otherwise zero.
     package var due: MinorUnits
-    /// The usage that grants did not cover, less `net`; zero where nothing is due.
+    /// The usage that grants did not cover, with debts, less `net`; zero where nothing is due.
     ///
     /// Rounding moves the balance by so much, so that the payment of `net` settles it exactly.
     package var booked: Pico
@@ -85,6 +87,7 @@ package struct DocumentTotals: Hashable, Sendable, Codable {
         exact: Pico,
         subtotal: MinorUnits,
         creditsApplied: MinorUnits = .zero,
+        debts: MinorUnits? = nil,
         tax: MinorUnits = .zero,
         due: MinorUnits = .zero,
         residue: Pico = .zero,
@@ -94,7 +97,8 @@ package struct DocumentTotals: Hashable, Sendable, Codable {
         self.subtotal = subtotal
         self.residue = residue
         self.creditsApplied = creditsApplied
-        net = subtotal - creditsApplied
+        self.debts = debts
+        net = subtotal - creditsApplied + (debts ?? .zero)
         self.tax = tax
         total = net + tax
         self.due = due

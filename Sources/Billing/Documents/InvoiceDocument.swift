@@ -51,6 +51,8 @@ package struct InvoiceDocument: Hashable, Sendable, Codable {
     package var keySubtotals: [DocumentSubtotal]
     /// In the order in which the grants burn.
     package var creditsApplied: [DocumentCredit]
+    /// What else is asked for, the oldest first; nil without any.
+    package var debts: [DocumentDebt]?
     /// One for each category, reckoned on its sum.
     package var taxes: [DocumentTax]
     package var totals: DocumentTotals

@@ -43,14 +43,14 @@ extension Invoices {
     }
 
     /// The logo of a document's issuer, as it was when it was issued.
-    private static func logo(_ number: String, _ session: Session) throws -> String? {
+    private static func logo(_ number: String, _ session: Session) throws -> Logo? {
         try session.execute(
             """
-            SELECT logo FROM documents JOIN issuers
+            SELECT logo, logo_png FROM documents JOIN issuers
                 ON issuers.issuer = documents.issuer AND revision = issuer_revision
             WHERE number = \(number)
             """
-        ).first?.get("logo", as: String?.self)
+        ).first.flatMap { try Logo($0) }
     }
 
     /// The bytes that are stored of a document, which must be those of its hash.

@@ -17,12 +17,12 @@ package struct InvoiceExport: Sendable {
 
     private let stored: [UInt8]
     private let document: InvoiceDocument
-    private let logo: Drawing?
+    private let logo: Picture?
 
-    /// Takes the canonical bytes of a document, and the SVG of a logo.
-    package init(stored: [UInt8], logo: String? = nil) throws {
+    /// Takes the canonical bytes of a document, and its issuer's logo.
+    package init(stored: [UInt8], logo: Logo? = nil) throws {
         self.stored = stored
-        self.logo = try logo.map { try Drawing(svg: $0) }
+        self.logo = try logo?.picture()
         document = try DocumentEncoding.decode(stored)
     }
 

@@ -50,8 +50,16 @@ struct CloseMonth {
         else {
             throw LedgerError(.refused, "no billing details: farebox account billing \(slug)")
         }
-        let tax = try TaxRule.read(account.id, session)
-        let facts = try MonthFacts(account, bounds, fold, prices, read: usage, session)
+        let tax = try TaxRule.inForce(account.id, atEndOf: bounds, session)
+        let facts = try MonthFacts(
+            account,
+            bounds,
+            fold,
+            calendar,
+            prices,
+            read: usage,
+            session
+        )
         var document = try InvoiceDocument(
             facts,
             issuer: issuer.party,

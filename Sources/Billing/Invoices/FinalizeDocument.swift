@@ -31,7 +31,7 @@ struct FinalizeDocument {
         on basis: Basis
     ) throws -> StoredDocument {
         var document = draft
-        let date = try LocalDate.of(now, account.timeZone, session)
+        let date = try LocalDate.of(now, document.timeZone, session)
         document.setDates(now, on: date)
         let series = basis.issuer.series(of: document.kind)
         let year = Int32(date.year)
@@ -44,12 +44,15 @@ struct FinalizeDocument {
             """
             INSERT INTO documents (account_id, number, kind, issuer, issuer_revision, series, year,
                 sequence, month, corrects, event_id, grant_id, profile_revision, tax_revision,
-                seal_version, issued_at, net, tax, due, body, sha256)
+                seal_version, issued_at, issued_on, paid_on, time_zone, net, tax, due, body,
+                sha256)
             VALUES (\(account.id), \(document.number), \(document.kind.rawValue),
                 \(basis.issuer.slug), \(basis.issuer.revision), \(series), \(year), \(sequence),
                 \(document.period?.month.firstDay)::date, \(document.corrects?.number),
                 \(basis.event), \(basis.grant), \(basis.profile), \(basis.tax),
-                \(document.seals.last?.lastVersion), \(now), \(totals.net.count),
+                \(document.seals.last?.lastVersion), \(now), \(date.description)::date,
+                \(document.payment?.date.description)::date, \(document.timeZone),
+                \(totals.net.count),
                 \(totals.tax.count), \(totals.due.count),
                 \(String(decoding: bytes, as: UTF8.self)), \(hash))
             """

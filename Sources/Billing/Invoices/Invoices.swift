@@ -60,10 +60,10 @@ package struct Invoices: Sendable {
             let profile = try BillingProfile.read(account.id, session)
             let issuer = try profile.flatMap { try Issuer.read($0.issuer, session) }
             return try InvoiceDocument(
-                MonthFacts(account, bounds, fold, prices, session),
+                MonthFacts(account, bounds, fold, calendar, prices, session),
                 issuer: issuer?.party ?? DocumentParty(legalName: ""),
                 customer: profile?.party ?? DocumentParty(legalName: account.name),
-                tax: TaxRule.read(account.id, session)
+                tax: TaxRule.inForce(account.id, atEndOf: bounds, session)
             )
         }
     }
@@ -101,7 +101,7 @@ package struct Invoices: Sendable {
             guard let bounds = fold.firstOpen.flatMap({ calendar.bounds(of: $0) }) else {
                 return nil
             }
-            return try ReadUsage(bounds, of: account.id, at: fold.version, session)
+            return try ReadUsage(fold, bounds, of: account.id, calendar, session)
         }
     }
 

@@ -15,10 +15,12 @@ extension InvoiceDocument {
         let (account, month) = (facts.account, facts.month)
         let currency = account.currency
         guard let shown = LargestRemainder(facts.lines.map(\.exact), in: currency),
-            let credited = LargestRemainder(month.covered.map(\.amount), in: currency)
+            let credited = LargestRemainder(month.covered.map(\.amount), in: currency),
+            let owed = LargestRemainder(facts.debts.map(\.amount), in: currency)
         else { throw LedgerError(.invalid, "the month is beyond what a document can state") }
         let isInvoice = facts.creditLimit > .zero || month.uncovered > .zero
-        let net = shown.total - credited.total
+        let net = shown.total - credited.total + owed.total
+        let uncovered = facts.debts.reduce(month.uncovered) { $0 + $1.amount }
         let taxes = isInvoice ? tax.map { [$0.tax(on: net)] } ?? [] : []
         let taxed = taxes.reduce(MinorUnits.zero) { $0 + $1.amount }
         self.init(
@@ -32,10 +34,11 @@ extension InvoiceDocument {
                 exact: month.usage,
                 subtotal: shown.total,
                 creditsApplied: credited.total,
+                debts: facts.debts.isEmpty ? nil : owed.total,
                 tax: taxed,
                 due: isInvoice ? net + taxed : .zero,
                 residue: shown.residue,
-                booked: isInvoice ? month.uncovered - net.pico(in: currency) : .zero
+                booked: isInvoice ? uncovered - net.pico(in: currency) : .zero
             )
         )
         period = facts.period
@@ -56,6 +59,19 @@ extension InvoiceDocument {
                 exact: covered.amount,
                 amount: credited.parts[index]
             )
+        }
+        if !facts.debts.isEmpty {
+            debts = facts.debts.enumerated().map { index, debt in
+                DocumentDebt(
+                    kind: debt.kind,
+                    version: debt.version,
+                    grant: debt.grant?.description,
+                    reference: debt.grant.flatMap { facts.grantReferences[$0] },
+                    reason: debt.reason,
+                    exact: debt.amount,
+                    amount: owed.parts[index]
+                )
+            }
         }
         balances = Self.balances(facts)
     }

@@ -7,6 +7,8 @@ struct MonthFacts {
     let account: AccountSummary
     let period: DocumentPeriod
     let month: OpenMonth
+    /// What else is asked for: what nothing covered of chargebacks and corrections.
+    let debts: [UnaskedDebts.Debt]
     let opening: Pico
     let creditLimit: Pico
     let rows: [UsageRow]
@@ -21,6 +23,7 @@ struct MonthFacts {
         _ account: AccountSummary,
         _ bounds: MonthCalendar.Bounds,
         _ fold: PeriodFold,
+        _ calendar: MonthCalendar,
         _ prices: PriceMemory,
         read: ReadUsage? = nil,
         remade: [UsageRow]? = nil,
@@ -35,21 +38,24 @@ struct MonthFacts {
         )
         self.period = period
         month = fold.month(bounds.month)
+        debts = fold.debts(of: bounds.month)
         opening = fold.openingBalance(of: bounds.month)
         creditLimit = fold.burnDown.creditLimit
         rows = try Self.rows(
             period,
             account,
             month,
-            remade ?? read?.rows(for: period, of: account.id, session),
+            remade ?? read?.rows(for: period, of: account.id, calendar, session),
             isFirstOpen: fold.firstOpen == bounds.month,
             isRemade: remade != nil,
+            calendar,
             session
         )
         let projects = try rows.isEmpty ? [:] : Self.projects(of: account.id, session)
         keyNames = try rows.isEmpty ? [:] : Self.keys(of: account.id, projects, session)
         grantReferences =
-            try month.covered.isEmpty ? [:] : Self.references(of: account.id, session)
+            try month.covered.isEmpty && debts.isEmpty
+            ? [:] : Self.references(of: account.id, session)
         let editions = try prices.editions(Set(rows.map(\.priceVersion)), session)
         lines =
             UsageLines(rows, month: bounds.month, projects: projects) { version, model in
@@ -67,6 +73,7 @@ struct MonthFacts {
         _ known: [UsageRow]?,
         isFirstOpen: Bool,
         isRemade: Bool,
+        _ calendar: MonthCalendar,
         _ session: Session
     ) throws -> [UsageRow] {
         func areRight(_ rows: [UsageRow]) -> Bool {
@@ -78,8 +85,10 @@ struct MonthFacts {
             let rows = try UsageRow.read(
                 period,
                 of: account.id,
+                from: month.earliest,
                 isFirstOpen: isFirstOpen,
                 fromEvents: fromEvents,
+                calendar,
                 session
             )
             if areRight(rows) { return rows }

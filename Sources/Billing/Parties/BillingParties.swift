@@ -21,7 +21,7 @@ package struct BillingParties: Sendable {
         _ issuer: Issuer,
         at now: Instant
     ) async throws(LedgerError) -> Issuer {
-        try issuer.requireLogo()
+        try issuer.logo?.require()
         return try await database.ledgerCommand { session in
             try Issuer.lock(session)
             try issuer.requireOwnSeries(session)
@@ -57,7 +57,9 @@ package struct BillingParties: Sendable {
         }
     }
 
-    /// Records how an account's documents are taxed from now on.
+    /// Records how an account's documents are taxed from now on, or from the instant that the rule
+    /// states: one that was wrong is corrected by another from the same instant on, as long as what
+    /// it should have taxed is not on a document.
     package func setTax(
         _ rule: TaxRule,
         of slug: String,
@@ -68,11 +70,11 @@ package struct BillingParties: Sendable {
         }
         return try await database.ledgerCommand { session in
             let account = try AccountSummary.lock(slug: slug, session)
-            return try rule.added(to: account.id, at: now, session)
+            return try rule.added(to: account.id, from: now, session)
         }
     }
 
-    /// How each account is taxed that has a rule, by slug.
+    /// The newest rule of each account that has one, by slug.
     package func taxes() async throws(LedgerError) -> [(account: String, rule: TaxRule)] {
         try await database.ledgerRead { session in
             try session.execute(

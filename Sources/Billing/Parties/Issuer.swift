@@ -1,4 +1,3 @@
-import Documents
 import Ledger
 import Postgres
 import Schema
@@ -12,13 +11,11 @@ package struct Issuer: Hashable, Sendable {
     /// How many days before the end of a closed month usage is still charged that comes behind the
     /// close; nil for however late.
     package var lateDays: Int32?
-    /// What stands on its documents instead of its name: an SVG that `Drawing` reads.
-    package var logo: String?
+    /// What stands on its documents instead of its name.
+    package var logo: Logo?
 
     /// The most days that usage may be late: ten years.
     package static let lateDaysMax: Int64 = 3_660
-    /// The longest text of a logo.
-    package static let logoBytesMax = 65_536
 
     package init(slug: String, series: String, party: DocumentParty) {
         self.slug = slug
@@ -29,19 +26,6 @@ package struct Issuer: Hashable, Sendable {
     /// From when on usage is charged that comes behind the close of a month.
     func chargedFrom(monthEnding end: Instant) -> Instant? {
         lateDays.map { end.adding(seconds: -Int64($0) * 86_400) }
-    }
-
-    /// Throws `.invalid` for a logo that no page could show.
-    func requireLogo() throws(LedgerError) {
-        guard let logo else { return }
-        guard logo.utf8.count <= Self.logoBytesMax else {
-            throw LedgerError(.invalid, "a logo has at most \(Self.logoBytesMax) bytes")
-        }
-        do {
-            _ = try Drawing(svg: logo)
-        } catch {
-            throw LedgerError(.invalid, "the logo \(error)")
-        }
     }
 
     /// The newest revisions of all issuers.
@@ -62,15 +46,16 @@ extension Issuer: Revised {
         series = try row.get("series")
         party = try DocumentParty(stored: row.get("party"))
         lateDays = try row.get("late_days")
-        logo = try row.get("logo")
+        logo = try Logo(row)
     }
 
     func insert(of owner: String, at now: Instant, _ session: Session) throws {
         _ = try session.execute(
             """
-            INSERT INTO issuers (issuer, revision, series, party, late_days, logo, created_at)
-            VALUES (\(owner), \(revision), \(series), \(try party.stored()), \(lateDays), \(logo),
-                \(now))
+            INSERT INTO issuers (issuer, revision, series, party, late_days, logo, logo_png,
+                created_at)
+            VALUES (\(owner), \(revision), \(series), \(try party.stored()), \(lateDays),
+                \(logo?.svg), \(logo?.png), \(now))
             """
         )
     }

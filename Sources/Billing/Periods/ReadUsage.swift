@@ -12,14 +12,18 @@ struct ReadUsage: Sendable {
     private let version: Int64
     private let rows: [UsageRow]
 
+    /// - Parameters:
+    ///   - fold: what is open at the version up to which it is read.
+    ///   - bounds: those of the first open month.
     init(
+        _ fold: PeriodFold,
         _ bounds: MonthCalendar.Bounds,
         of account: AccountID,
-        at version: Int64,
+        _ calendar: MonthCalendar,
         _ session: Session
     ) throws {
         month = bounds.month
-        self.version = version
+        version = fold.version
         rows = try UsageRow.read(
             DocumentPeriod(
                 month: bounds.month,
@@ -28,8 +32,10 @@ struct ReadUsage: Sendable {
                 closingVersion: version
             ),
             of: account,
+            from: fold.month(month).earliest,
             isFirstOpen: true,
             fromEvents: false,
+            calendar,
             session
         )
     }
@@ -38,9 +44,10 @@ struct ReadUsage: Sendable {
     func rows(
         for period: DocumentPeriod,
         of account: AccountID,
+        _ calendar: MonthCalendar,
         _ session: Session
     ) throws -> [UsageRow]? {
         guard period.month == month, period.closingVersion >= version else { return nil }
-        return rows + (try UsageRow.read(period, of: account, behind: version, session))
+        return rows + (try UsageRow.read(period, of: account, behind: version, calendar, session))
     }
 }

@@ -31,14 +31,21 @@ struct UsageRow: Hashable, Sendable {
     /// One statement, and so of one snapshot: all usage up to the closing version that occurred
     /// before the month's end, less what stands on the documents of earlier months. While an
     /// earlier month is open, what came late for it is that month's.
+    ///
+    /// The projection reckons months by the zone: where closed ones were reckoned otherwise, it is
+    /// not asked.
+    ///
+    /// - Parameter earliest: the first month that any of the calls occurred in.
     static func read(
         _ period: DocumentPeriod,
         of account: AccountID,
+        from earliest: Month,
         isFirstOpen: Bool,
         fromEvents: Bool,
+        _ calendar: MonthCalendar,
         _ session: Session
     ) throws -> [UsageRow] {
-        let useProjection = !fromEvents
+        let useProjection = !fromEvents && calendar.isReckoned
         let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
         let negated = countNames.map { "-\($0)" }.joined(separator: ", ")
         let rows = try session.executePrepared(
@@ -59,11 +66,12 @@ struct UsageRow: Hashable, Sendable {
                 FROM statement_lines, followed
                 WHERE account_id = \(account) AND statement_lines.build = followed.build
                     AND followed.version > 0
-                    AND service_month <= \(period.month.firstDay)::date
+                    AND service_month BETWEEN \(earliest.firstDay)::date
+                        AND \(period.month.firstDay)::date
                 UNION ALL
-                SELECT date_trunc('month', occurred_at AT TIME ZONE time_zone)::date,
-                    \(unescaped: groups), 1, \(unescaped: counts), -amount_pico
-                FROM events JOIN accounts USING (account_id), followed
+                SELECT \(calendar.firstDay(of: "occurred_at")), \(unescaped: groups), 1,
+                    \(unescaped: counts), -amount_pico
+                FROM events, followed
                 WHERE account_id = \(account) AND kind = 'usage'
                     AND events.version > followed.version
                     AND events.version <= \(period.closingVersion)
@@ -73,11 +81,14 @@ struct UsageRow: Hashable, Sendable {
                     -charge_pico
                 FROM period_lines
                 WHERE account_id = \(account) AND month < \(period.month.firstDay)::date
+                    AND month >= \(earliest.firstDay)::date
+                    AND service_month >= \(earliest.firstDay)::date
             )
             SELECT to_char(service_month, 'YYYY-MM') AS service_month, \(unescaped: groups),
                 sum(calls)::bigint AS calls, \(unescaped: sums), sum(charge_pico) AS charge
             FROM usage
-            WHERE \(isFirstOpen) OR service_month = \(period.month.firstDay)::date
+            WHERE service_month >= \(earliest.firstDay)::date
+                AND (\(isFirstOpen) OR service_month = \(period.month.firstDay)::date)
             GROUP BY usage.service_month, \(unescaped: groups)
             HAVING sum(calls) <> 0 OR sum(charge_pico) <> 0
             ORDER BY usage.service_month, \(unescaped: groups)
@@ -96,6 +107,7 @@ struct UsageRow: Hashable, Sendable {
         _ closes: [StreamMonths.Closed],
         _ wanted: Set<Month>,
         of account: AccountID,
+        _ calendar: MonthCalendar,
         _ session: Session
     ) throws -> [Int: [UsageRow]] {
         let places = closes.indices.filter { wanted.contains(closes[$0].closing.month) }
@@ -106,10 +118,9 @@ struct UsageRow: Hashable, Sendable {
             WITH usage AS (
                 SELECT greatest(width_bucket(version - 1, \(closes.map(\.version))),
                         width_bucket(occurred_at, \(closes.map(\.closing.endsAt)))) AS place,
-                    date_trunc('month', occurred_at AT TIME ZONE time_zone)::date
-                        AS service_month,
+                    \(calendar.firstDay(of: "occurred_at")) AS service_month,
                     \(unescaped: groups), \(unescaped: counts), -amount_pico AS charge_pico
-                FROM events JOIN accounts USING (account_id)
+                FROM events
                 WHERE account_id = \(account) AND kind = 'usage'
                     AND version <= \(closes[last].version)
             )
@@ -133,16 +144,16 @@ struct UsageRow: Hashable, Sendable {
         _ period: DocumentPeriod,
         of account: AccountID,
         behind version: Int64,
+        _ calendar: MonthCalendar,
         _ session: Session
     ) throws -> [UsageRow] {
         let sums = countNames.map { "sum(\($0))::bigint AS \($0)" }.joined(separator: ", ")
         return try session.executePrepared(
             """
             WITH usage AS (
-                SELECT date_trunc('month', occurred_at AT TIME ZONE time_zone)::date
-                        AS service_month,
+                SELECT \(calendar.firstDay(of: "occurred_at")) AS service_month,
                     \(unescaped: groups), \(unescaped: counts), -amount_pico AS charge_pico
-                FROM events JOIN accounts USING (account_id)
+                FROM events
                 WHERE account_id = \(account) AND kind = 'usage' AND version > \(version)
                     AND version <= \(period.closingVersion) AND occurred_at < \(period.endsAt)
             )

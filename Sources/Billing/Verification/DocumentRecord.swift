@@ -5,6 +5,7 @@ import Schema
 
 /// A finalized document as it is stored, with the revisions that it rests on.
 struct DocumentRecord {
+    /// With the time zone that it had then.
     let account: AccountSummary
     let number: String
     let kind: DocumentKind
@@ -19,6 +20,9 @@ struct DocumentRecord {
     let year: Int32
     let sequence: Int64
     let issuedAt: Instant
+    /// The days that it states: of its issue, and of the payment that a receipt is for.
+    let issuedOn: CalendarDate
+    let paidOn: CalendarDate?
     let sealVersion: Int64?
     let net: MinorUnits
     let tax: MinorUnits
@@ -35,14 +39,18 @@ struct DocumentRecord {
     init(_ number: String, of owner: AccountID? = nil, _ session: Session) throws {
         let rows = try session.execute(
             """
-            SELECT documents.*, slug, to_char(month, 'YYYY-MM') AS month_text
+            SELECT documents.*, slug, to_char(month, 'YYYY-MM') AS month_text,
+                to_char(issued_on, 'YYYY-MM-DD') AS issue_day,
+                to_char(paid_on, 'YYYY-MM-DD') AS payment_day
             FROM documents JOIN accounts USING (account_id)
             WHERE number = \(number) AND account_id = coalesce(\(owner), account_id)
             """
         )
         guard let row = rows.first else { throw LedgerError(.notFound, "no document \(number)") }
         self.number = number
-        account = try AccountSummary.read(slug: row.get("slug"), session)
+        var account = try AccountSummary.read(slug: row.get("slug"), session)
+        account.timeZone = try row.get("time_zone")
+        self.account = account
         guard let kind = DocumentKind(rawValue: try row.get("kind")) else {
             throw LedgerError(.corrupt, "\(number) is of an unknown kind")
         }
@@ -54,6 +62,11 @@ struct DocumentRecord {
         (series, year) = (try row.get("series"), try row.get("year"))
         sequence = try row.get("sequence")
         issuedAt = try row.get("issued_at")
+        guard let day = CalendarDate(try row.get("issue_day", as: String.self)) else {
+            throw LedgerError(.corrupt, "\(number) was issued on no day")
+        }
+        issuedOn = day
+        paidOn = try row.get("payment_day", as: String?.self).flatMap { CalendarDate($0) }
         sealVersion = try row.get("seal_version")
         net = MinorUnits(try row.get("net"))
         tax = MinorUnits(try row.get("tax"))
@@ -88,8 +101,7 @@ struct DocumentRecord {
     /// Gives a remade document the number, the dates and the seal of this one.
     func finalize(_ draft: InvoiceDocument, _ session: Session) throws -> InvoiceDocument {
         var document = draft
-        let day = try LocalDate.of(issuedAt, account.timeZone, session)
-        document.setDates(issuedAt, on: day)
+        document.setDates(issuedAt, on: issuedOn)
         if let sealVersion {
             let seal = try DocumentSeals.last(of: account.id, upTo: sealVersion, session)
             document.seals = seal.map { [$0] } ?? []

@@ -26,6 +26,7 @@ struct RemakeMonth {
             account,
             bounds,
             closed.fold,
+            months.calendar,
             prices,
             remade: closed.rows,
             session
@@ -40,7 +41,7 @@ struct RemakeMonth {
         let kept = try ClosedPeriod(month, of: account.id, session)
         return VerifyDocuments.Remade(
             document: document,
-            differences: periodDifferences(kept, closed)
+            differences: periodDifferences(kept, bounds, closed)
                 + chargingDifferences(record.issuer, closed.closing)
                 + (try roundingDifferences(document, of: account.id, closed))
                 + lineDifferences(try UsageRow.kept(month, of: account.id, session), facts.rows)
@@ -50,9 +51,15 @@ struct RemakeMonth {
     /// The row of the month against the event that closed it.
     private func periodDifferences(
         _ kept: ClosedPeriod,
+        _ bounds: MonthCalendar.Bounds,
         _ closed: StreamMonths.Closed
     ) -> [DocumentDifference] {
         [
+            DocumentDifference(
+                of: "periods.starts_at",
+                stored: "\(kept.startsAt)",
+                recomputed: "\(bounds.startsAt)"
+            ),
             DocumentDifference(
                 of: "periods.closing_version",
                 stored: "\(kept.closingVersion)",

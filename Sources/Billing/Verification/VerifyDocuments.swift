@@ -92,7 +92,7 @@ struct VerifyDocuments {
             }
             return try RemakeMonth(session, prices).run(record, months)
         case .creditNote: return try RemakeCreditNote(session).run(record)
-        case .receipt: return try RemakeReceipt(session).run(record)
+        case .receipt: return try RemakeReceipt(session, months?.withdrawals).run(record)
         }
     }
 

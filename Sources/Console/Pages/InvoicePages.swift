@@ -136,13 +136,15 @@ enum InvoicePages {
 
     private static func totals(_ document: InvoiceDocument) -> HTML {
         let (totals, currency) = (document.totals, document.currency)
-        return figures([
-            ("Usage, \(currency.code)", "\(totals.subtotal.decimal(in: currency))"),
-            ("Covered by credit", "\(totals.creditsApplied.decimal(in: currency))"),
-            ("Tax", "\(totals.tax.decimal(in: currency))"),
-            ("Total", "\(totals.total.decimal(in: currency))"),
-            ("Due", "\(totals.due.decimal(in: currency))"),
-        ])
+        let all: [(String, MinorUnits?)] = [
+            ("Usage, \(currency.code)", totals.subtotal),
+            ("Covered by credit", totals.creditsApplied),
+            ("Charged back or corrected", totals.debts), ("Tax", totals.tax),
+            ("Total", totals.total), ("Due", totals.due),
+        ]
+        return figures(
+            all.compactMap { name, amount in amount.map { (name, "\($0.decimal(in: currency))") } }
+        )
     }
 
     private static func lines(_ document: InvoiceDocument) -> HTMLTable {

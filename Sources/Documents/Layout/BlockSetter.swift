@@ -28,10 +28,14 @@ struct BlockSetter {
         case .gap: []
         case .rule(let rule):
             [Strip(height: rule.thickness, marks: [.rule(rule, x: .zero, y: .zero, width: width)])]
-        case .drawing(let drawing, let height):
-            [Strip(height: height, marks: [.drawing(drawing, x: .zero, y: .zero, height: height)])]
+        case .picture(let picture, let height):
+            [set(picture, picture.height(height, within: width))]
         case .together(let blocks): together(strips(blocks))
         }
+    }
+
+    private func set(_ picture: Picture, _ height: Length) -> Strip {
+        Strip(height: height, marks: [.picture(picture, x: .zero, y: .zero, height: height)])
     }
 
     private func set(_ paragraph: Paragraph) -> Strip {

@@ -4,7 +4,7 @@ struct Strip {
     enum Mark {
         case text(ShapedText, x: Length, y: Length, width: Length, Alignment, Ink)
         case rule(Rule, x: Length, y: Length, width: Length)
-        case drawing(Drawing, x: Length, y: Length, height: Length)
+        case picture(Picture, x: Length, y: Length, height: Length)
     }
 
     var measure: PageBreaker.Measure
@@ -40,8 +40,8 @@ extension Strip.Mark {
             .text(text, x: x + right, y: y + down, width: width, alignment, ink)
         case .rule(let rule, let x, let y, let width):
             .rule(rule, x: x + right, y: y + down, width: width)
-        case .drawing(let drawing, let x, let y, let height):
-            .drawing(drawing, x: x + right, y: y + down, height: height)
+        case .picture(let picture, let x, let y, let height):
+            .picture(picture, x: x + right, y: y + down, height: height)
         }
     }
 }

@@ -8,6 +8,8 @@ package struct BookReader: Sendable {
     package let account: AccountSummary
     /// Whether the month that it was opened for is closed: then its books change no more.
     package let isClosed: Bool
+    /// The zone of its days: of a closed month, the one that it was closed in.
+    package let timeZone: String
     package private(set) var fold = BookFold()
     private let database: Database
     private let calendar: MonthCalendar
@@ -27,15 +29,18 @@ package struct BookReader: Sendable {
     ) async throws(LedgerError) -> BookReader {
         try await database.ledgerRead { session in
             let account = try AccountSummary.read(slug: slug, session)
-            let closing = try session.execute(
+            let closed = try session.execute(
                 """
-                SELECT closing_version FROM periods
+                SELECT closing_version, time_zone
+                FROM periods JOIN documents USING (account_id, month)
                 WHERE account_id = \(account.id) AND month = \(month.firstDay)::date
                 """
-            ).first?.get("closing_version", as: Int64.self)
+            ).first
+            let closing = try closed?.get("closing_version", as: Int64.self)
             return BookReader(
                 account: account,
                 isClosed: closing != nil,
+                timeZone: try closed?.get("time_zone", as: String.self) ?? account.timeZone,
                 database: database,
                 calendar: try MonthCalendar(of: account.id, through: now, session),
                 last: closing ?? account.version,
@@ -47,6 +52,7 @@ package struct BookReader: Sendable {
     private init(
         account: AccountSummary,
         isClosed: Bool,
+        timeZone: String,
         database: Database,
         calendar: MonthCalendar,
         last: Int64,
@@ -54,13 +60,14 @@ package struct BookReader: Sendable {
     ) {
         self.account = account
         self.isClosed = isClosed
+        self.timeZone = timeZone
         self.database = database
         self.calendar = calendar
         self.last = last
         self.pageSize = pageSize
     }
 
-    /// A month's bounds in the account's zone; nil for one that its books do not reach.
+    /// A month's bounds; nil for one that its books do not reach.
     package func bounds(of month: Month) -> MonthCalendar.Bounds? { calendar.bounds(of: month) }
 
     /// The month that an instant is in.
@@ -121,7 +128,7 @@ package struct BookReader: Sendable {
         let full = try session.execute(
             """
             SELECT \(EventRow.columns),
-                to_char(occurred_at AT TIME ZONE \(account.timeZone), 'YYYY-MM-DD') AS day
+                to_char(occurred_at AT TIME ZONE \(timeZone), 'YYYY-MM-DD') AS day
             FROM events
             WHERE account_id = \(account.id) AND version = ANY(\(Array(others.keys)))
             """

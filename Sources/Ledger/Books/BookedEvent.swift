@@ -19,7 +19,7 @@ package struct BookedEvent: Hashable, Sendable {
 
     package struct Other: Hashable, Sendable {
         package let recorded: RecordedEvent
-        /// The day that it occurred on in the account's time zone.
+        /// The day that it occurred on in the time zone of the books.
         package let day: CalendarDate
     }
 
@@ -71,8 +71,7 @@ package struct BookFold: Hashable, Sendable {
         let first = firstOpen ?? occurred
         firstOpen = first
         if case .closed(let closed) = event.effect { firstOpen = closed.month.next }
-        let before = burnDown
-        burnDown.apply(event.entry)
+        let moved = apply(event)
         return BookedEvent(
             version: event.entry.version,
             occurredAt: event.entry.occurredAt,
@@ -80,31 +79,51 @@ package struct BookFold: Hashable, Sendable {
             amount: event.amount,
             month: max(occurred, first),
             serviceMonth: occurred,
-            moved: burnDown.movement(since: before),
-            burned: event.kind == .usage ? burnDown.burned(since: before) : [],
+            moved: moved.movement,
+            burned: event.kind == .usage ? moved.burned : [],
             other: other
         )
+    }
+
+    /// Takes the event, and tells what it moved; of calls, which are many, without looking at all
+    /// grants.
+    private mutating func apply(
+        _ event: PeriodEntry
+    ) -> (movement: GrantMovement, burned: [BookedEvent.Burned]) {
+        let unpaid = burnDown.unpaid
+        let before = event.kind == .usage ? nil : burnDown
+        var movement = GrantMovement()
+        var burned: [BookedEvent.Burned] = []
+        burnDown.apply(event.entry) { grant, amount in
+            guard amount > .zero else { return }
+            if grant.kind == .paid {
+                movement.paid -= amount
+            } else {
+                movement.promotional -= amount
+            }
+            burned.add(amount, of: grant)
+        }
+        movement.unpaid = burnDown.unpaid - unpaid
+        if let before {
+            movement.paid = burnDown.rest(of: .paid) - before.rest(of: .paid)
+            movement.promotional = burnDown.rest(of: .promotional) - before.rest(of: .promotional)
+        }
+        return (movement, burned)
+    }
+}
+
+extension [BookedEvent.Burned] {
+    /// A grant that is burned twice by one event is one.
+    fileprivate mutating func add(_ amount: Pico, of grant: BurningGrant) {
+        let index = firstIndex { $0.grant == grant.id }
+        let sum = amount + (index.map { self[$0].amount } ?? .zero)
+        let part = BookedEvent.Burned(grant: grant.id, kind: grant.kind, amount: sum)
+        if let index { self[index] = part } else { append(part) }
     }
 }
 
 extension GrantBurnDown {
     fileprivate func rest(of kind: CreditGranted.Kind) -> Pico {
         grants.reduce(into: .zero) { if $1.kind == kind { $0 += $1.rest } }
-    }
-
-    fileprivate func movement(since before: GrantBurnDown) -> GrantMovement {
-        var movement = GrantMovement()
-        movement.paid = rest(of: .paid) - before.rest(of: .paid)
-        movement.promotional = rest(of: .promotional) - before.rest(of: .promotional)
-        movement.unpaid = unpaid - before.unpaid
-        return movement
-    }
-
-    fileprivate func burned(since before: GrantBurnDown) -> [BookedEvent.Burned] {
-        before.grants.compactMap { grant in
-            let amount = grant.rest - rest(of: grant.id)
-            guard amount > .zero else { return nil }
-            return BookedEvent.Burned(grant: grant.id, kind: grant.kind, amount: amount)
-        }
     }
 }

@@ -5,6 +5,7 @@ import Schema
 package struct ClosedPeriod: Hashable, Sendable {
     package let account: AccountID
     package let month: Month
+    package let startsAt: Instant
     package let endsAt: Instant
     /// The last version that is in it.
     package let closingVersion: Int64
@@ -20,7 +21,7 @@ package struct ClosedPeriod: Hashable, Sendable {
     package init(_ month: Month, of account: AccountID, _ session: Session) throws {
         let rows = try session.execute(
             """
-            SELECT ends_at, closing_version, month = \(month.firstDay)::date AS is_wanted
+            SELECT starts_at, ends_at, closing_version, month = \(month.firstDay)::date AS is_wanted
             FROM periods WHERE account_id = \(account) AND month <= \(month.firstDay)::date
             ORDER BY month DESC LIMIT 2
             """
@@ -30,6 +31,7 @@ package struct ClosedPeriod: Hashable, Sendable {
         }
         self.account = account
         self.month = month
+        startsAt = try row.get("starts_at")
         endsAt = try row.get("ends_at")
         closingVersion = try row.get("closing_version")
         before = try rows.dropFirst().first.map { row in

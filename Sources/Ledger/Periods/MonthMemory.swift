@@ -5,7 +5,7 @@ import Synchronization
 /// The months of time zones that were reckoned once.
 ///
 /// PostgreSQL takes longer for them than for all the rest of a small account's close, and they are
-/// the same for every account of a zone.
+/// the same for every account of a zone, but for those that an account has closed.
 package final class MonthMemory: Sendable {
     private struct Reckoned {
         let from: Instant
@@ -23,20 +23,25 @@ package final class MonthMemory: Sendable {
         through last: Instant,
         _ session: Session
     ) throws -> MonthCalendar {
-        let first = min(try MonthCalendar.firstInstant(of: account.id, session) ?? last, last)
-        let known = zones.withLock { $0[account.timeZone] }
+        let closed = try MonthCalendar.closed(of: account.id, session)
+        let first =
+            try closed.first?.startsAt ?? MonthCalendar.firstInstant(of: account.id, session)
+        return try zone(account.timeZone, from: min(first ?? last, last), through: last, session)
+            .keeping(closed)
+    }
+
+    private func zone(
+        _ zone: String,
+        from first: Instant,
+        through last: Instant,
+        _ session: Session
+    ) throws -> MonthCalendar {
+        let known = zones.withLock { $0[zone] }
         if let known, known.from <= first, last <= known.through { return known.calendar }
         let from = min(first, known?.from ?? first)
         let through = max(last, known?.through ?? last)
-        let calendar = try MonthCalendar(
-            in: account.timeZone,
-            from: from,
-            through: through,
-            session
-        )
-        zones.withLock {
-            $0[account.timeZone] = Reckoned(from: from, through: through, calendar: calendar)
-        }
+        let calendar = try MonthCalendar(in: zone, from: from, through: through, session)
+        zones.withLock { $0[zone] = Reckoned(from: from, through: through, calendar: calendar) }
         return calendar
     }
 }

@@ -21,14 +21,28 @@ package struct PeriodCatchUp: Sendable {
     /// - Returns: how many events the account has behind its last closed month.
     @discardableResult
     package func run(_ slug: String, at now: Instant) async throws(LedgerError) -> Int64 {
+        let least = min(PeriodStore.eventsPerCheckpoint, pageSize)
+        var isChecked = false
         while true {
             guard !Task.isCancelled else {
                 throw LedgerError(.unavailable, "cancelled before a page was read")
             }
             let standing = try await standing(slug)
-            let least = min(PeriodStore.eventsPerCheckpoint, pageSize)
+            if standing.open >= least, !isChecked {
+                isChecked = true
+                try await discardStale(slug, at: now)
+                continue
+            }
             guard standing.behind >= least else { return standing.open }
             try await step(slug, at: now)
+        }
+    }
+
+    private func discardStale(_ slug: String, at now: Instant) async throws(LedgerError) {
+        try await database.ledgerCommand { session in
+            let account = try AccountSummary.read(slug: slug, session)
+            let calendar = try MonthCalendar(of: account.id, through: now, session)
+            try PeriodStore(session).discardStale(account.id, calendar)
         }
     }
 

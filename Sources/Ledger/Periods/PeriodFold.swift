@@ -14,6 +14,7 @@ package struct PeriodFold: Hashable, Sendable, Codable {
     package private(set) var closedBalance = Pico.zero
     /// The events of the open months, in the order of the months; months without are left out.
     package private(set) var open: [OpenMonth] = []
+    private var unasked = UnaskedDebts()
 
     package init() {}
 
@@ -29,30 +30,66 @@ package struct PeriodFold: Hashable, Sendable, Codable {
         open.filter { $0.month < month }.reduce(closedBalance) { $0 + $1.balance }
     }
 
+    /// What the document of a month asks for beside the month's usage; of the first open month
+    /// alone, for what that one asks for, later ones do not.
+    package func debts(of month: Month) -> [UnaskedDebts.Debt] {
+        guard month == firstOpen else { return [] }
+        let overdrawn = (burnDown.unpaid - burnDown.creditLimit).clampedToZero
+        return unasked.due(through: month, overdrawn: overdrawn)
+    }
+
+    /// Whether its events fell to the months that a calendar has them in.
+    func isReckoned(by calendar: MonthCalendar) -> Bool {
+        open.allSatisfy { $0.bounds == calendar.bounds(of: $0.month) }
+    }
+
     /// Takes the stream's next event; `calendar` tells the month that it occurred in.
     mutating func apply(_ event: PeriodEntry, _ calendar: MonthCalendar) {
-        if case .closed(let closed) = event.effect { return close(closed.month, event) }
+        if case .closed(let closed) = event.effect {
+            return close(closed.month, event, calendar)
+        }
         let occurred = calendar.month(of: event.entry.occurredAt)
         let first = firstOpen ?? occurred
         firstOpen = first
-        let index = place(max(occurred, first))
+        let index = place(max(occurred, first), calendar)
         open[index].add(event.amount, of: event.kind)
-        guard event.kind == .usage else { return burnDown.apply(event.entry) }
+        guard event.kind == .usage else { return applyOther(event, in: open[index].month) }
         // Taken out and put back, for the burn-down is changed meanwhile: a copy for each call would
         // cost more than all the rest.
         var month = OpenMonth(month: open[index].month)
         swap(&month, &open[index])
-        var left = month.addCall(-event.amount)
+        month.addCall(-event.amount, in: calendar.earliestMonth(of: event.entry.occurredAt))
+        var (left, beyond) = (-event.amount, Pico.zero)
         burnDown.apply(event.entry) { grant, amount in
-            // More is burned only for what an earlier, forced event left unpaid.
             let part = min(left, amount)
             left -= part
+            beyond += amount - part
             month.cover(grant, part)
         }
         swap(&month, &open[index])
+        // More is burned only for what an earlier, forced event left unpaid.
+        unasked.settle(beyond)
     }
 
-    private mutating func close(_ month: Month, _ event: PeriodEntry) {
+    /// Takes an event that is no call, in the month that it falls to.
+    private mutating func applyOther(_ event: PeriodEntry, in month: Month) {
+        let unpaid = burnDown.unpaid
+        burnDown.apply(event.entry)
+        switch event.kind {
+        // What these move is what documents have asked for.
+        case .payment, .creditNote, .rounding: return
+        default: break
+        }
+        let more = burnDown.unpaid - unpaid
+        if more > .zero { unasked.add(more, event, in: month) } else { unasked.settle(-more) }
+    }
+
+    private mutating func close(
+        _ month: Month,
+        _ event: PeriodEntry,
+        _ calendar: MonthCalendar
+    ) {
+        unasked.remove(debts(of: month))
         burnDown.apply(event.entry)
         closedBalance += self.month(month).balance
         open.removeAll { $0.month == month }
@@ -60,74 +97,14 @@ package struct PeriodFold: Hashable, Sendable, Codable {
         // What occurred before the next month cannot be in it, whatever the order of appends.
         guard let first = open.first, first.month < month.next else { return }
         open[0].month = month.next
+        open[0].bounds = calendar.bounds(of: month.next)
     }
 
-    private mutating func place(_ month: Month) -> Int {
-        if let index = open.firstIndex(where: { $0.month >= month }) {
-            if open[index].month != month { open.insert(OpenMonth(month: month), at: index) }
-            return index
-        }
-        open.append(OpenMonth(month: month))
-        return open.endIndex - 1
-    }
-}
-
-/// What fell to a month.
-package struct OpenMonth: Hashable, Sendable, Codable {
-    package internal(set) var month: Month
-    package private(set) var calls: Int64 = 0
-    /// What calls took from the balance.
-    package private(set) var usage = Pico.zero
-    /// What of `usage` grants covered, in the order in which they were first burned.
-    package private(set) var covered: [Covered] = []
-    /// Signed sums by kind of event.
-    package private(set) var changes: [Change] = []
-
-    package struct Covered: Hashable, Sendable, Codable {
-        package let grant: GrantID
-        package let kind: CreditGranted.Kind
-        package fileprivate(set) var amount: Pico
-    }
-
-    package struct Change: Hashable, Sendable, Codable {
-        /// The name of an `EventKind`.
-        package let kind: String
-        package fileprivate(set) var amount: Pico
-    }
-
-    package init(month: Month) {
-        self.month = month
-    }
-
-    /// What no grant covered.
-    package var uncovered: Pico { covered.reduce(usage) { $0 - $1.amount } }
-
-    /// What the month's events sum to.
-    package var balance: Pico { changes.reduce(.zero) { $0 + $1.amount } }
-
-    fileprivate mutating func add(_ amount: Pico, of kind: EventKind) {
-        guard amount != .zero else { return }
-        if let index = changes.firstIndex(where: { $0.kind == kind.rawValue }) {
-            changes[index].amount += amount
-        } else {
-            changes.append(Change(kind: kind.rawValue, amount: amount))
-        }
-    }
-
-    /// Counts a call and returns what it cost.
-    fileprivate mutating func addCall(_ charge: Pico) -> Pico {
-        calls += 1
-        usage += charge
-        return charge
-    }
-
-    fileprivate mutating func cover(_ grant: BurningGrant, _ amount: Pico) {
-        guard amount > .zero else { return }
-        if let index = covered.firstIndex(where: { $0.grant == grant.id }) {
-            covered[index].amount += amount
-        } else {
-            covered.append(Covered(grant: grant.id, kind: grant.kind, amount: amount))
-        }
+    private mutating func place(_ month: Month, _ calendar: MonthCalendar) -> Int {
+        let index = open.firstIndex { $0.month >= month } ?? open.endIndex
+        if index < open.endIndex, open[index].month == month { return index }
+        open.insert(OpenMonth(month: month, bounds: calendar.bounds(of: month)), at: index)
+        return index
     }
 }
 
@@ -137,6 +114,10 @@ struct PeriodEntry: Hashable, Sendable {
         case nothing
         case closed(PeriodClosed)
         case rounded(InvoiceRounding)
+        /// Credit that expired or was voided.
+        case ended(GrantID)
+        case chargedBack(GrantID, reason: String)
+        case adjusted(reason: String)
     }
 
     let entry: BurnDownEntry

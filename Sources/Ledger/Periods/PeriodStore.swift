@@ -26,17 +26,11 @@ package struct PeriodStore {
         fromEvents: Bool = false
     ) throws -> PeriodFold {
         var fold = PeriodFold()
-        if !fromEvents, let kept = try checkpoint(of: account, upTo: version) { fold = kept }
+        if !fromEvents, let kept = try checkpoint(of: account, upTo: version, calendar) {
+            fold = kept
+        }
         while fold.version < version { try advance(&fold, of: account, to: version, calendar) }
         return fold
-    }
-
-    /// What documents rest on in a stream.
-    package enum Mark {
-        /// A month was closed; `open` has what fell to it until then.
-        case closed(PeriodClosed, open: PeriodFold)
-        /// The rounding of a document was booked.
-        case rounded(InvoiceRounding, version: Int64)
     }
 
     /// Folds the whole stream up to a version, whatever checkpoint there is, and tells of each mark
@@ -52,13 +46,7 @@ package struct PeriodStore {
         var fold = PeriodFold()
         while fold.version < version {
             for entry in try readPage(account, behind: fold.version, upTo: version) {
-                switch entry.effect {
-                case .nothing: break
-                case .closed(let closed):
-                    guard try body(.closed(closed, open: fold)) else { return }
-                case .rounded(let rounding):
-                    guard try body(.rounded(rounding, version: entry.entry.version)) else { return }
-                }
+                if let mark = Mark(entry, fold), try !body(mark) { return }
                 fold.apply(entry, calendar)
             }
         }
@@ -86,7 +74,7 @@ package struct PeriodStore {
         to version: Int64,
         _ calendar: MonthCalendar
     ) throws -> Bool {
-        var fold = try checkpoint(of: account, upTo: version) ?? PeriodFold()
+        var fold = try checkpoint(of: account, upTo: version, calendar) ?? PeriodFold()
         guard fold.version < version else { return true }
         try advance(&fold, of: account, to: version, calendar)
         try keep(fold, of: account)
@@ -140,7 +128,21 @@ package struct PeriodStore {
         return entries
     }
 
-    private func checkpoint(of account: AccountID, upTo version: Int64) throws -> PeriodFold? {
+    /// Deletes a checkpoint that was made by another calendar or by another program: whoever reads
+    /// next would pass over it, and whoever keeps one would leave it.
+    func discardStale(_ account: AccountID, _ calendar: MonthCalendar) throws {
+        guard try checkpoint(of: account, upTo: .max, calendar) == nil else { return }
+        _ = try session.execute(
+            "DELETE FROM period_checkpoints WHERE account_id = \(account)"
+        )
+    }
+
+    /// Nil where none is kept, or none that could be gone on with.
+    private func checkpoint(
+        of account: AccountID,
+        upTo version: Int64,
+        _ calendar: MonthCalendar
+    ) throws -> PeriodFold? {
         let rows = try session.executePrepared(
             """
             SELECT state FROM period_checkpoints
@@ -149,7 +151,8 @@ package struct PeriodStore {
         )
         guard let row = rows.first else { return nil }
         let state = try row.get("state", as: String.self)
-        return try JSONDecoder().decode(PeriodFold.self, from: Data(state.utf8))
+        let fold = try? JSONDecoder().decode(PeriodFold.self, from: Data(state.utf8))
+        return fold.flatMap { $0.isReckoned(by: calendar) ? $0 : nil }
     }
 
     private func readEntries(
@@ -216,6 +219,9 @@ extension PeriodEntry {
             switch recorded.event.body {
             case .periodClosed(let closed): .closed(closed)
             case .rounding(let rounding): .rounded(rounding)
+            case .creditExpired(let end), .creditVoided(let end): .ended(end.grant)
+            case .creditChargedBack(let end): .chargedBack(end.grant, reason: end.reason)
+            case .creditAdjusted(let adjustment): .adjusted(reason: adjustment.reason)
             default: .nothing
             }
         self.init(

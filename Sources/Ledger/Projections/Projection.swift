@@ -12,7 +12,7 @@ package enum Projection: String, CaseIterable, Sendable, PostgresRepresentable {
     /// The version of the rules by which its rows are made, raised with every change of them.
     package var version: Int32 {
         switch self {
-        case .usage: 1
+        case .usage: 2
         case .statement: 1
         }
     }
@@ -23,6 +23,12 @@ package enum Projection: String, CaseIterable, Sendable, PostgresRepresentable {
         case .statement: .statementLines
         }
     }
+
+    /// Coarser sums of long streams, where it has some.
+    var summary: ProjectionTable? { self == .usage ? .usageDays : nil }
+
+    /// All that a build of it has rows in.
+    var tables: [ProjectionTable] { [table] + (summary.map { [$0] } ?? []) }
 }
 
 /// How the rows of a projection are made of events: groups, and a sum of each column.
@@ -94,6 +100,18 @@ extension ProjectionTable {
             Column("latency_sketch", "sum(latency_sketch(latency_ms))"),
         ]
     )
+
+    static let usageDays = ProjectionTable(
+        name: "usage_days",
+        groups: [
+            Column("day", "(occurred_at AT TIME ZONE time_zone)::date"), Column("project_id"),
+            Column("key_id"), Column("model"), Column("upstream"),
+        ],
+        sums: commonSums + [Column("latency_sketch", "sum(latency_sketch(latency_ms))")]
+    )
+
+    /// How many events make a stream long: from then on it has rows in its projection's summary.
+    static let longStream: Int64 = 5_000
 
     /// Every line stands in the open period: which of them a closed month took is decided long after
     /// they were summed up, and kept beside them (`period_lines`).

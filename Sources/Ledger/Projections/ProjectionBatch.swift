@@ -54,6 +54,7 @@ struct ProjectionBatch {
         for step in steps { after[step.account] = step.after }
         try take(in: steps.filter { $0.after == 0 }, areFirst: true)
         try take(in: steps.filter { $0.after > 0 }, areFirst: false)
+        try summarize(steps)
         try moveCheckpoints(old.filter { !$0.isEmpty })
         return .moved(
             Dictionary(steps.map { ($0.account, $0.through) }, uniquingKeysWith: max)
@@ -121,7 +122,7 @@ struct ProjectionBatch {
     private func take(in steps: [Step], areFirst: Bool) throws {
         let steps = steps.filter { !$0.isEmpty }
         guard !steps.isEmpty else { return }
-        let found = try sumUp(steps, areFirst: areFirst)
+        let found = try sumUp(steps, into: build.projection.table, areFirst: areFirst)
         for step in steps {
             let (count, last) = found[step.account] ?? (0, step.after)
             guard last == step.through, count == step.through - step.after else {
@@ -136,10 +137,27 @@ struct ProjectionBatch {
         }
     }
 
+    /// Takes long streams into the projection's summary.
+    ///
+    /// One that has just become long is taken in from its first event on. So whether a stream has a
+    /// summary is told by where its checkpoint stands.
+    private func summarize(_ steps: [Step]) throws {
+        let bound = ProjectionTable.longStream
+        guard let summary = build.projection.summary else { return }
+        let long = steps.filter { $0.through >= bound && !$0.isEmpty }
+        let new = long.filter { $0.after < bound }.map {
+            Step(account: $0.account, after: 0, through: $0.through)
+        }
+        if !new.isEmpty { _ = try sumUp(new, into: summary, areFirst: true) }
+        let old = long.filter { $0.after >= bound }
+        if !old.isEmpty { _ = try sumUp(old, into: summary, areFirst: false) }
+    }
+
     /// Reads, sums up and writes in one statement, and so of one snapshot; the count and the last
     /// version of what it read.
     private func sumUp(
         _ steps: [Step],
+        into table: ProjectionTable,
         areFirst: Bool
     ) throws -> [AccountID: (count: Int64, last: Int64)] {
         // OFFSET keeps the inner query from being flattened into another join order.
@@ -166,7 +184,7 @@ struct ProjectionBatch {
                     OFFSET 0
                 ) AS found
             ), written AS (
-                \(build.projection.table.insert(into: build.number, isFirst: areFirst))
+                \(table.insert(into: build.number, isFirst: areFirst))
             )
             SELECT account_id, count(*) AS count, max(version) AS last FROM picked
             GROUP BY account_id

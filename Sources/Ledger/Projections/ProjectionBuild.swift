@@ -147,12 +147,14 @@ package struct ProjectionBuild: Hashable, Sendable {
             )
             return rows.affectedCount == 1
         }
-        _ = try session.execute(
-            """
-            DELETE FROM \(unescaped: projection.table.name)
-            WHERE account_id = ANY(\(accounts)) AND build = \(number)
-            """
-        )
+        for table in projection.tables {
+            _ = try session.execute(
+                """
+                DELETE FROM \(unescaped: table.name)
+                WHERE account_id = ANY(\(accounts)) AND build = \(number)
+                """
+            )
+        }
         return false
     }
 }

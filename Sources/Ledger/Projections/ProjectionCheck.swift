@@ -140,14 +140,15 @@ private struct ChunkComparison {
                 )
             )
         }
-        let table = live.projection.table.name
-        chunk.rows = try session.execute(
-            """
-            SELECT count(*) AS count FROM \(unescaped: table)
-            WHERE build = \(live.number) AND account_id = ANY(\(chunk.accounts))
-            """
-        ).single().get("count")
-        chunk.differences += try differences(chunk.accounts)
+        for table in live.projection.tables {
+            chunk.rows += try session.execute(
+                """
+                SELECT count(*) AS count FROM \(unescaped: table.name)
+                WHERE build = \(live.number) AND account_id = ANY(\(chunk.accounts))
+                """
+            ).single().get("count", as: Int64.self)
+            chunk.differences += try differences(chunk.accounts, in: table)
+        }
         return chunk
     }
 
@@ -163,11 +164,13 @@ private struct ChunkComparison {
 
     /// Rows that only one build has, or whose text differs.
     private func differences(
-        _ accounts: [AccountID]
+        _ accounts: [AccountID],
+        in table: ProjectionTable
     ) throws -> [ProjectionComparison.Difference] {
         try session.execute(
             """
-            WITH live AS (\(rows(of: live, accounts))), rebuilt AS (\(rows(of: aside, accounts)))
+            WITH live AS (\(rows(of: live, table, accounts))),
+                rebuilt AS (\(rows(of: aside, table, accounts)))
             SELECT account_id, key,
                 CASE WHEN live.columns IS NULL THEN 'it is missing'
                     WHEN rebuilt.columns IS NULL THEN 'no event makes it'
@@ -189,8 +192,11 @@ private struct ChunkComparison {
         }
     }
 
-    private func rows(of build: ProjectionBuild, _ accounts: [AccountID]) -> SQL {
-        let table = build.projection.table
+    private func rows(
+        of build: ProjectionBuild,
+        _ table: ProjectionTable,
+        _ accounts: [AccountID]
+    ) -> SQL {
         let groups = table.groups.map { "made.\($0.name)" }.joined(separator: ", ")
         return """
             SELECT account_id, ROW(\(unescaped: groups))::text AS key,

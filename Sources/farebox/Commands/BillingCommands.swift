@@ -23,7 +23,11 @@ enum BillingCommands {
             options: partyOptions + [
                 .value("--bank-account", "TEXT", "where payments go"),
                 .value("--series", "TEXT", "what numbers begin with, such as INV"),
-                .value("--logo", "FILE", "an SVG of filled paths, for the head of documents"),
+                .value(
+                    "--logo",
+                    "FILE",
+                    "an SVG of filled paths or a PNG, for the head of documents"
+                ),
                 .value(
                     "--late-days",
                     "N",
@@ -52,12 +56,13 @@ enum BillingCommands {
         ),
         Command(
             words: ["tax", "set"],
-            summary: "set how an account's documents are taxed from now on",
+            summary: "set how an account's documents are taxed",
             arguments: ["ACCOUNT"],
             options: [
                 .value("--category", "S|Z|E|AE|K|G|O", "the code of EN 16931; S by default"),
                 .value("--rate", "PERCENT", "such as 19 or 8.875"),
                 .value("--reason", "TEXT", "why nothing is taxed"),
+                .value("--from", "DATE", "from when on it holds; from now on by default"),
                 .database, .json,
             ],
             run: setTax
@@ -116,14 +121,14 @@ enum BillingCommands {
     }
 
     /// Reads one byte more than a logo may have, so that the whole is judged and no more is read.
-    private static func readLogo(_ path: String) throws -> String {
+    private static func readLogo(_ path: String) throws -> Logo {
         guard let handle = FileHandle(forReadingAtPath: path),
-            let data = try? handle.read(upToCount: Issuer.logoBytesMax + 1)
+            let data = try? handle.read(upToCount: Logo.bytesMax + 1)
         else { throw CommandFailure("\(path) cannot be read") }
-        guard let text = String(bytes: data, encoding: .utf8) else {
-            throw CommandFailure("\(path) is no SVG")
+        guard let logo = Logo(file: Array(data)) else {
+            throw CommandFailure("\(path) is neither an SVG nor a PNG")
         }
-        return text
+        return logo
     }
 
     private static func listIssuers(_ invocation: Invocation) async throws -> CommandResult {
@@ -178,7 +183,12 @@ enum BillingCommands {
         guard rest == 0, (0...100_000).contains(rate) else {
             throw UsageError("--rate is a percentage from 0 to 100 with at most three decimals")
         }
-        let rule = TaxRule(category: category, rate: Int64(rate), reason: invocation["--reason"])
+        let rule = TaxRule(
+            category: category,
+            rate: Int64(rate),
+            reason: invocation["--reason"],
+            effectiveAt: try invocation.instant(option: "--from")
+        )
         return try await CommandDatabase.with(invocation) { database in
             let slug = invocation.argument(0)
             let set = try await BillingParties(database)
@@ -194,9 +204,17 @@ enum BillingCommands {
     private static func listTaxes(_ invocation: Invocation) async throws -> CommandResult {
         try await CommandDatabase.with(invocation) { database in
             let taxes = try await BillingParties(database).taxes()
-            var table = Table(.left("ACCOUNT"), .left("CATEGORY"), .right("RATE %"))
+            var table = Table(
+                .left("ACCOUNT"),
+                .left("CATEGORY"),
+                .right("RATE %"),
+                .left("FROM")
+            )
             for (account, rule) in taxes {
-                table.rows.append([account, rule.category.rawValue, rule.percent])
+                table.rows.append([
+                    account, rule.category.rawValue, rule.percent,
+                    rule.effectiveAt?.description ?? "",
+                ])
             }
             return CommandResult(
                 text: table.text,
@@ -238,6 +256,7 @@ extension JSONNode {
         .object([
             ("account", .text(account)), ("category", .text(rule.category.rawValue)),
             ("rate", .text(rule.percent)), ("reason", .optional(rule.reason)),
+            ("from", .optional(rule.effectiveAt?.description)),
         ])
     }
 }

@@ -177,10 +177,14 @@ struct InvoiceText {
             ])
         }
         let totals = document.totals
-        let figures = [
+        let named: [(String, MinorUnits?)] = [
             ("subtotal", totals.subtotal), ("credits applied", totals.creditsApplied),
-            ("tax", totals.tax), ("total", totals.total), ("due", totals.due),
-        ].map { "\($0.0) \($0.1.decimal(in: currency))" }
+            ("debts", totals.debts), ("tax", totals.tax), ("total", totals.total),
+            ("due", totals.due),
+        ]
+        let figures = named.compactMap { name, amount in
+            amount.map { "\(name) \($0.decimal(in: currency))" }
+        }
         text =
             "\(document.kind.rawValue) \(stored.number) for \(document.customer.legalName)"
             + ", by \(document.issuer.legalName)\n"

@@ -1,4 +1,5 @@
 import Digest
+import Foundation
 import Ledger
 import Schema
 import TestSupport
@@ -45,12 +46,37 @@ struct ExportSourceTests {
         }
     }
 
+    @Test func `a logo may be a PNG, and documents keep that too`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            let account = try await stage.account(limit: "100")
+            try await stage.charge(Pico(1), account)
+            try await stage.setLogo(.png(Self.png))
+            #expect(try await stage.parties.issuers().map(\.logo) == [.png(Self.png)])
+            try await stage.advance(to: "2025-07-02T00:00:00Z")
+            let june = try #require(try await stage.close("2025-06").first?.number)
+            let first = try await stage.invoices.export(of: june).bytes(.pdf)
+            #expect(try PDFReading.images(first).contains("image"))
+            try await stage.setLogo("#00c")
+            #expect(try await stage.invoices.export(of: june).bytes(.pdf) == first)
+        }
+    }
+
+    /// One dot.
+    private static let png = Array(
+        Data(
+            base64Encoded: """
+                iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mM4w8DwHwAENAHM7EKZ\
+                hwAAAABJRU5ErkJggg==
+                """
+        ) ?? Data()
+    )
+
     @Test func `a logo that no page could show is refused, and nothing is changed`() async throws {
         try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
             let copy = stage
-            for logo in [
-                "<svg viewBox='0 0 9 9'><circle/></svg>",
-                String(repeating: " ", count: Issuer.logoBytesMax + 1),
+            for logo: Logo in [
+                .svg("<svg viewBox='0 0 9 9'><circle/></svg>"),
+                .svg(String(repeating: " ", count: Logo.svgBytesMax + 1)), .png([]),
             ] {
                 var issuer = try #require(try await stage.parties.issuers().first)
                 issuer.logo = logo
@@ -120,8 +146,13 @@ struct ExportSourceTests {
 extension MonthStage {
     /// Gives the issuer a logo of one colour.
     fileprivate func setLogo(_ fill: String) async throws {
+        let svg = "<svg viewBox='0 0 40 10'><path fill='\(fill)' d='M0 0h40v10H0z'/></svg>"
+        try await setLogo(.svg(svg))
+    }
+
+    fileprivate func setLogo(_ logo: Logo) async throws {
         var issuer = try #require(try await parties.issuers().first)
-        issuer.logo = "<svg viewBox='0 0 40 10'><path fill='\(fill)' d='M0 0h40v10H0z'/></svg>"
+        issuer.logo = logo
         _ = try await parties.setIssuer(issuer, at: now)
     }
 }

@@ -129,7 +129,7 @@ import Testing
         )
         let invoice = SampleInvoice.make()
         let plain = try InvoicePages(invoice, hash: .zero).document.pdf()
-        let bytes = try InvoicePages(invoice, hash: .zero, logo: logo).document.pdf()
+        let bytes = try InvoicePages(invoice, hash: .zero, logo: .drawing(logo)).document.pdf()
         #expect(bytes != plain)
         #expect(try PDFReading(bytes).text.contains("NW-2026-000123"))
     }

@@ -11,6 +11,7 @@ enum SampleInvoice {
     static func make(
         _ kind: DocumentKind = .invoice,
         repeated count: Int = 1,
+        debts: [DocumentDebt] = [],
         tax: TaxCategory? = .standard,
         exemption: String? = nil
     ) -> InvoiceDocument {
@@ -19,7 +20,9 @@ enum SampleInvoice {
         let credits = kind == .invoice ? [Self.promotion] : []
         let subtotal = lines.reduce(MinorUnits.zero) { $0 + $1.amount }
         let applied = credits.reduce(MinorUnits.zero) { $0 + $1.amount }
-        let taxes = tax.map { taxed($0, exemption, subtotal - applied) }
+        let owed = debts.reduce(MinorUnits.zero) { $0 + $1.amount }
+        let net = subtotal - applied + owed
+        let taxes = tax.map { taxed($0, exemption, net) }
         let taxAmount = taxes?.amount ?? .zero
         var document = InvoiceDocument(
             kind: kind,
@@ -32,12 +35,14 @@ enum SampleInvoice {
                 exact: lines.reduce(.zero) { $0 + $1.exact },
                 subtotal: subtotal,
                 creditsApplied: applied,
+                debts: debts.isEmpty ? nil : owed,
                 tax: taxAmount,
-                due: kind == .invoice ? subtotal - applied + taxAmount : .zero
+                due: kind == .invoice ? net + taxAmount : .zero
             )
         )
         document.lines = lines
         document.creditsApplied = credits
+        if !debts.isEmpty { document.debts = debts }
         document.taxes = [taxes].compactMap(\.self)
         date(&document)
         return document
@@ -118,6 +123,16 @@ enum SampleInvoice {
         reference: "WELCOME",
         exact: Pico(1_000 * cent),
         amount: MinorUnits(1_000)
+    )
+
+    static let chargeback = DocumentDebt(
+        kind: "credit_charged_back",
+        version: 7,
+        grant: "g",
+        reference: "pi_42",
+        reason: "the card was stolen",
+        exact: Pico(2_500 * cent),
+        amount: MinorUnits(2_500)
     )
 
     private static let credit = DocumentLine(

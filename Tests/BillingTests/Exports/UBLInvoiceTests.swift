@@ -16,6 +16,7 @@ private let python = ProcessInfo.processInfo.environment["FAREBOX_UBL_PYTHON"]
         short.lines[1].uncharged = Pico(1)
         return [
             SampleInvoice.make(), SampleInvoice.make(repeated: 20), paid, short,
+            SampleInvoice.make(debts: [SampleInvoice.chargeback]),
             SampleInvoice.make(.receipt), SampleInvoice.make(.creditNote),
             SampleInvoice.make(tax: .reverseCharge, exemption: "Reverse charge"),
             SampleInvoice.make(tax: .export, exemption: "Export outside the EU"),
@@ -52,6 +53,14 @@ private let python = ProcessInfo.processInfo.environment["FAREBOX_UBL_PYTHON"]
             let element = "<cbc:\(name) currencyID=\"USD\">\(decimal)</cbc:\(name)>"
             #expect(text.components(separatedBy: element).count == 2, "\(element)")
         }
+    }
+
+    @Test func `what was charged back is a charge on the document, with its reason`() throws {
+        let invoice = SampleInvoice.make(debts: [SampleInvoice.chargeback])
+        let text = try UBLInvoice(invoice).text
+        #expect(text.contains("<cbc:ChargeIndicator>true</cbc:ChargeIndicator>"))
+        #expect(text.contains("Payment charged back, pi_42: the card was stolen"))
+        #expect(text.contains("<cbc:ChargeTotalAmount currencyID=\"USD\">25.00<"))
     }
 
     @Test func `a credit note is one, and names its invoice`() throws {

@@ -52,7 +52,7 @@ struct FocusMonth {
         }
         let events = page.filter { $0.month == context.bounds.month }
         for event in page { note(event) }
-        try await shared.days.load(Set(events.map(\.serviceMonth)), in: context.account.timeZone)
+        try await shared.days.load(Set(events.map(\.serviceMonth)), in: reader.timeZone)
         try await addCalls(events)
         let maker = FocusRows(context: context, projects: projects, prices: shared.prices)
         let rows = events.compactMap { event in
@@ -88,7 +88,7 @@ struct FocusMonth {
     private mutating func taxRows() async throws(LedgerError) -> [FocusRow] {
         guard !documents.taxes.isEmpty else { return [] }
         let month = context.bounds.month
-        try await shared.days.load([month], in: context.account.timeZone)
+        try await shared.days.load([month], in: reader.timeZone)
         let maker = FocusRows(context: context, projects: projects, prices: shared.prices)
         return documents.taxes.filter { reader.month(of: $0.instant) == month }
             .compactMap { maker.row($0, on: shared.days.period(of: $0.instant)) }

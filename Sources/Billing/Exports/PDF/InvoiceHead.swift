@@ -7,9 +7,9 @@ struct InvoiceHead {
     private typealias Typography = InvoiceTypography
 
     private let invoice: InvoiceDocument
-    private let logo: Drawing?
+    private let logo: Picture?
 
-    init(_ invoice: InvoiceDocument, logo: Drawing?) {
+    init(_ invoice: InvoiceDocument, logo: Picture?) {
         self.invoice = invoice
         self.logo = logo
     }
@@ -33,7 +33,7 @@ struct InvoiceHead {
         let title = Table.Cell(invoice.title, Typography.title)
         if let logo {
             return .columns([
-                Column(share: 3, [.drawing(logo, height: Typography.logoHeight)]),
+                Column(share: 3, [.picture(logo, height: Typography.logoHeight)]),
                 Column(share: 2, [Typography.text(title.text, title.style, .right)]),
             ])
         }

@@ -8,10 +8,10 @@ struct InvoicePages {
 
     private let invoice: InvoiceDocument
     private let hash: SHA256Digest
-    private let logo: Drawing?
+    private let logo: Picture?
 
     /// The hash is that of the document's canonical bytes.
-    init(_ invoice: InvoiceDocument, hash: SHA256Digest, logo: Drawing? = nil) {
+    init(_ invoice: InvoiceDocument, hash: SHA256Digest, logo: Picture? = nil) {
         self.invoice = invoice
         self.hash = hash
         self.logo = logo

@@ -22,6 +22,9 @@ struct InvoiceTotals {
         for credit in invoice.creditsApplied where credit.amount != .zero {
             rows.append(row(name(of: credit), "\u{2212}\(invoice.printed(credit.amount))"))
         }
+        for debt in invoice.debts ?? [] where debt.amount != .zero {
+            rows.append(row(debt.title, invoice.printed(debt.amount)))
+        }
         for tax in invoice.taxes {
             rows.append(row(TaxText.name(tax), invoice.printed(tax.amount)))
         }

@@ -49,6 +49,7 @@ struct UBLInvoice {
             xml.element("cac:AccountingCustomerParty") { buyer.write(to: &$0) }
             writePayment(&xml)
             writeCredits(&xml)
+            writeDebts(&xml)
             writeTax(&xml)
             writeTotals(&xml)
             let lines = UBLLines(document, tax)
@@ -128,6 +129,18 @@ struct UBLInvoice {
         }
     }
 
+    /// What chargebacks and corrections left unpaid.
+    private func writeDebts(_ xml: inout XMLWriter) {
+        for debt in document.debts ?? [] where debt.amount != .zero {
+            xml.element("cac:AllowanceCharge") { xml in
+                xml.element("cbc:ChargeIndicator", text: "true")
+                xml.element("cbc:AllowanceChargeReason", text: debt.title)
+                amount("cbc:Amount", debt.amount, &xml)
+                tax.writeCategory("cac:TaxCategory", to: &xml)
+            }
+        }
+    }
+
     private func writeTax(_ xml: inout XMLWriter) {
         xml.element("cac:TaxTotal") { xml in
             amount("cbc:TaxAmount", document.totals.tax, &xml)
@@ -149,6 +162,9 @@ struct UBLInvoice {
             amount("cbc:TaxInclusiveAmount", totals.total, &xml)
             if totals.creditsApplied != .zero {
                 amount("cbc:AllowanceTotalAmount", totals.creditsApplied, &xml)
+            }
+            if let debts = totals.debts, debts != .zero {
+                amount("cbc:ChargeTotalAmount", debts, &xml)
             }
             if payable != totals.total {
                 amount("cbc:PrepaidAmount", totals.total - payable, &xml)
