@@ -377,9 +377,9 @@ class Audit:
 
 def capped_keys(farebox):
     """Two keys of a project that may spend less than its account has, and one of them less still."""
-    farebox.run("project", "create", "capped", "web", "--cap-total", "0.05", "--cap-day", "10")
+    farebox.run("project", "create", "capped", "web", "--cap-total", "0.005", "--cap-day", "10")
     return [farebox.json("key", "create", "capped", "--project", "web", *cap)["secret"]
-            for cap in [["--cap-total", "0.02"], []]]
+            for cap in [["--cap-total", "0.002"], []]]
 
 
 def main():
@@ -437,7 +437,8 @@ def report(torture, load, audit):
         print(f"  {count:5}  {status}")
     print(f"{audit.served_count} calls reached the upstream, {audit.usage_count} usage events,"
           f" {audit.interrupted} of them interrupted; ledger verify: every invariant holds")
-    print("caps: " + ", ".join(f"{spent} of {limit} USD" for spent, limit in audit.spent.values()))
+    print("caps: " + ", ".join(f"{spent.normalize():f} of {limit.normalize():f} USD"
+                               for spent, limit in audit.spent.values()))
     print(", ".join(f"{audit.faults[name]} {name}"
                     for name in ["lost", "doubled", "overspent", "held", "caps passed"]))
     if audit.faults:
