@@ -8,12 +8,30 @@ static inline CURLcode farebox_easy_set_long(CURL *easy, CURLoption option, long
     return curl_easy_setopt(easy, option, value);
 }
 
+static inline CURLcode farebox_easy_set_offset(CURL *easy, CURLoption option, curl_off_t value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
 static inline CURLcode farebox_easy_set_text(CURL *easy, CURLoption option, const char *value) {
     return curl_easy_setopt(easy, option, value);
 }
 
 static inline CURLcode farebox_easy_set_pointer(CURL *easy, CURLoption option, const void *value) {
     return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode farebox_easy_set_list(
+    CURL *easy, CURLoption option, struct curl_slist *value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode farebox_easy_set_data(
+    CURL *easy, CURLoption option, curl_write_callback value) {
+    return curl_easy_setopt(easy, option, value);
+}
+
+static inline CURLcode farebox_easy_set_prerequest(CURL *easy, curl_prereq_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, value);
 }
 
 static inline CURLcode farebox_easy_set_socket_option(CURL *easy, curl_sockopt_callback value) {
@@ -25,17 +43,17 @@ static inline CURLcode farebox_easy_set_open_socket(
     return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, value);
 }
 
+static inline CURLcode farebox_easy_set_close_socket(
+    CURL *easy, curl_closesocket_callback value) {
+    return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, value);
+}
+
 static inline CURLcode farebox_easy_get_long(CURL *easy, CURLINFO info, long *value) {
     return curl_easy_getinfo(easy, info, value);
 }
 
-// The socket of the connection that a connect-only handle has made.
-static inline CURLcode farebox_easy_get_socket(CURL *easy, curl_socket_t *value) {
-    return curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, value);
-}
-
-static inline CURLSHcode farebox_share_set_data(CURLSH *share, curl_lock_data data) {
-    return curl_share_setopt(share, CURLSHOPT_SHARE, data);
+static inline CURLMcode farebox_multi_set_long(CURLM *multi, CURLMoption option, long value) {
+    return curl_multi_setopt(multi, option, value);
 }
 
 static inline CURLMcode farebox_multi_set_pointer(CURLM *multi, CURLMoption option, void *value) {
@@ -56,5 +74,6 @@ static inline CURLcode farebox_message_result(const CURLMsg *message) {
 }
 
 // Macros that name something else than a number are not imported.
+enum { farebox_write_pause = CURL_WRITEFUNC_PAUSE };
 static const curl_socket_t farebox_socket_bad = CURL_SOCKET_BAD;
 static const CURLversion farebox_version_now = CURLVERSION_NOW;

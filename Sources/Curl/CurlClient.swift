@@ -1,12 +1,14 @@
 import CCurl
 import EventLoop
 
-/// Sends HTTP/1.1 requests on one loop, over connections that libcurl makes and that are kept.
+/// Sends HTTP requests by libcurl on one loop, over connections that are kept and reused.
 ///
 /// Made anywhere, used on its loop only, and closed there before the loop stops. Certificates are
 /// always verified; redirects, proxies of the environment and cookies are not followed or used.
+/// Plain upstreams speak HTTP/1.1.
 package final class CurlClient {
-    private let pool: ConnectionPool
+    package let configuration: CurlConfiguration
+    private let multi: MultiHandle
 
     package init(
         loop: EventLoop,
@@ -18,23 +20,22 @@ package final class CurlClient {
         guard resolvesWithoutBlocking else {
             throw CurlError(.unexpected, detail: "this curl looks names up on the caller's thread")
         }
-        pool = try ConnectionPool(loop: loop, configuration: configuration)
+        self.configuration = configuration
+        multi = try MultiHandle(loop: loop, configuration: configuration)
     }
 
-    package var configuration: CurlConfiguration { pool.configuration }
-
     /// What the client has done so far.
-    package var counters: CurlCounters { pool.counters }
+    package var counters: CurlCounters { multi.counters }
 
     /// Sends a request and returns when the final response head has arrived.
     ///
     /// Any status is a response. Cancelling the task cancels the transfer.
     ///
-    /// A request may reach an upstream twice: when a reused connection dies without an answer, it
-    /// is sent again on a fresh one; `resendWindow` bounds this for methods that are not
-    /// idempotent, and `resendCount` and the counters tell of it.
+    /// A request may reach an upstream more than once: when a reused connection dies without an
+    /// answer, curl sends again on a fresh one, at most five times; `resendWindow` bounds this for
+    /// methods that are not idempotent, and `resendCount` and the counters tell of it.
     package func send(_ request: CurlRequest) async throws(CurlError) -> CurlResponse {
-        pool.loop.preconditionCurrent()
+        multi.loop.preconditionCurrent()
         let transfer = try start(request)
         while true {
             if let head = transfer.machine.head {
@@ -49,15 +50,29 @@ package final class CurlClient {
 
     /// Ends every transfer with `.closed` and closes every connection; nothing can be sent after.
     package func close() {
-        pool.close()
+        multi.close()
     }
 
     private func start(_ request: CurlRequest) throws(CurlError) -> Transfer {
-        if pool.isClosed { throw .closed(isRetrySafe: true) }
+        if multi.isClosed { throw .closed(isRetrySafe: true) }
         if let flaw = request.flaw {
             throw CurlError(.invalidRequest, isRetrySafe: true, detail: flaw)
         }
-        return try pool.start(request)
+        let handle = try multi.takeHandle(for: HandleTarget(request), configuration)
+        let transfer = Transfer(
+            request,
+            handle: handle,
+            multi: multi,
+            configuration: configuration
+        )
+        do throws(CurlError) {
+            try handle.prepare(for: transfer, connectTimeout: request.timeouts.connect)
+            try multi.add(transfer)
+        } catch {
+            multi.discard(handle)
+            throw error
+        }
+        return transfer
     }
 }
 

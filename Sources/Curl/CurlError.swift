@@ -25,11 +25,6 @@ package struct CurlError: Error, Sendable {
         self.systemCode = systemCode
     }
 
-    /// The same of a request that may have reached the upstream.
-    var afterSending: CurlError {
-        CurlError(kind, detail: detail, curlCode: curlCode, systemCode: systemCode)
-    }
-
     /// What went wrong.
     package enum Kind: Hashable, Sendable {
         /// The host's name has no address, or could not be looked up.
@@ -122,11 +117,6 @@ extension CurlError {
         .refusedAddress,
         isRetrySafe: true,
         detail: "the host has no address that the request admits"
-    )
-
-    static let headTooLarge = CurlError(
-        .headTooLarge,
-        detail: "the response head has too many bytes"
     )
 
     static func violation(_ detail: String) -> CurlError {

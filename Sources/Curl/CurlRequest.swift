@@ -12,7 +12,12 @@ package struct CurlRequest: Sendable {
     /// A PEM file that replaces the system's certificate authorities for this request.
     package var caFile: String?
     /// Where reading from the upstream pauses until `CurlResponse.next()` takes what is buffered.
+    ///
+    /// One read of curl's is taken even when it alone is larger.
     package var bufferBytesMax: Int
+    /// How much curl reads at once, from 1 KiB to 512 KiB: it keeps memory of this size for as long
+    /// as the transfer runs.
+    package var readBytesMax = 16_384
     /// Asked for each address before a connection to it is made; nil admits all.
     ///
     /// Such a request has a connection of its own, which nobody else reuses.
@@ -97,12 +102,13 @@ extension CurlRequest {
             if let flaw = fieldFlaw(name, value) { return flaw }
         }
         if bufferBytesMax <= 0 { return "the buffer has no room" }
+        if !(1_024...524_288).contains(readBytesMax) { return "curl cannot read so much at once" }
         if timeouts.connect <= .zero { return "the connect timeout is not positive" }
         return nil
     }
 }
 
-/// Fields that this module decides, because framing and reuse hang on them.
+/// Fields that curl or this module decides, because framing and reuse hang on them.
 private let reservedNames: [StaticString] = [
     "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
     "transfer-encoding", "upgrade",
@@ -125,16 +131,9 @@ private func fieldFlaw(_ name: String, _ value: String) -> String? {
 func isSame(_ name: String, _ lowerCase: StaticString) -> Bool {
     guard name.utf8.count == lowerCase.utf8CodeUnitCount else { return false }
     var name = name
-    return name.withUTF8 { isSame(UnsafeRawBufferPointer($0), lowerCase) }
-}
-
-/// Whether a token is this lower-case one, in any case.
-func isSame(_ token: UnsafeRawBufferPointer, _ lowerCase: StaticString) -> Bool {
-    guard token.count == lowerCase.utf8CodeUnitCount else { return false }
-    for index in 0..<token.count where token[index] | 0x20 != lowerCase.utf8Start[index] | 0x20 {
-        return false
+    return name.withUTF8 { bytes in
+        bytes.indices.allSatisfy { bytes[$0] | 0x20 == lowerCase.utf8Start[$0] | 0x20 }
     }
-    return true
 }
 
 /// Whether every byte answers; over contiguous bytes, which a string's view is not to a loop.

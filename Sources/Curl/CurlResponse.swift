@@ -1,15 +1,18 @@
+import EventLoop
+
 /// A response whose head has arrived and whose body is read piece by piece.
 ///
 /// It belongs to its client's loop. Dropped before its end, it cancels the transfer.
 package final class CurlResponse {
     /// The final status, 200 or above; an error status is a response like any other.
     package let status: Int
-    private let head: ResponseFields
+    /// Fields in order, names lower-cased, bytes that are not UTF-8 replaced.
+    package let fields: [(name: String, value: String)]
     private let transfer: Transfer
 
     init(_ head: ResponseHead, transfer: Transfer) {
         status = head.status
-        self.head = head.fields
+        fields = head.fields
         self.transfer = transfer
     }
 
@@ -17,14 +20,13 @@ package final class CurlResponse {
         transfer.cancelFromAnywhere()
     }
 
-    /// How often the request was sent again because a reused connection died without an answer.
+    /// How often curl sent the request again because a reused connection died without an answer.
     package var resendCount: Int { transfer.machine.resendCount }
 
-    /// Fields in order, names lower-cased, bytes that are not UTF-8 replaced; made when asked for.
-    package var fields: [(name: String, value: String)] { head.list }
-
     /// The first value of a field, by its lower-case name.
-    package func field(_ name: String) -> String? { head.first(name) }
+    package func field(_ name: String) -> String? {
+        fields.first { $0.name == name }?.value
+    }
 
     /// Everything received and not read yet, waiting for at least one byte; nil at the end.
     ///
@@ -32,6 +34,7 @@ package final class CurlResponse {
     /// once the kernel's buffers are full, and goes on when this is called. Cancelling the task
     /// that waits here cancels the transfer. What came before a failure is given before it.
     package func next() async throws(CurlError) -> [UInt8]? {
+        transfer.multi.loop.preconditionCurrent()
         while true {
             switch transfer.deliver() {
             case .bytes(let bytes): return bytes
@@ -46,6 +49,7 @@ package final class CurlResponse {
     ///
     /// Harmless after the end, except that a body that was not read to its end stays unread.
     package func cancel() {
+        transfer.multi.loop.preconditionCurrent()
         transfer.cancel()
     }
 }

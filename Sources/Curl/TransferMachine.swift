@@ -4,14 +4,16 @@ import EventLoop
 struct TransferPolicy {
     var timeouts: CurlTimeouts
     var bufferBytesMax: Int
+    var headBytesMax: Int
+    var fieldCountMax: Int
     var isIdempotent: Bool
     var resendWindow: Duration
 }
 
 /// The life of one transfer as a value: connecting, waiting for the head, body, end.
 ///
-/// It is told what comes of it and what time it is, and answers with what to do. It touches no
-/// connection and reads no clock.
+/// It is told what curl reports and what time it is, and answers with what to do. It neither
+/// calls curl nor reads a clock.
 struct TransferMachine {
     typealias Time = LoopTime
 
@@ -21,6 +23,20 @@ struct TransferMachine {
         case awaitingHead
         case receivingBody
         case ended
+    }
+
+    /// What to tell curl about bytes that it offers.
+    enum Verdict: Equatable {
+        case accept
+        /// The same bytes will be offered again after `resume`.
+        case pause
+        case abort
+    }
+
+    /// How the transfer ended on curl's side.
+    enum Outcome {
+        case finished
+        case failed(CurlError)
     }
 
     /// What there is for the reader.
@@ -36,7 +52,8 @@ struct TransferMachine {
     private(set) var head: ResponseHead?
     /// The first thing that went wrong.
     private(set) var failure: CurlError?
-    /// How often the request was sent again after a reused connection had died.
+    private(set) var isPaused = false
+    /// How often curl sent the request again after a reused connection had died.
     private(set) var resendCount = 0
 
     private let policy: TransferPolicy
@@ -45,6 +62,7 @@ struct TransferMachine {
     private var sentAt: Time
     /// When the body last moved: bytes came, or the reader made room.
     private var movedAt: Time
+    private var parser: HeadParser
     private var buffer: [UInt8] = []
 
     init(policy: TransferPolicy, startedAt: Time) {
@@ -52,6 +70,10 @@ struct TransferMachine {
         self.startedAt = startedAt
         sentAt = startedAt
         movedAt = startedAt
+        parser = HeadParser(
+            bytesMax: policy.headBytesMax,
+            fieldCountMax: policy.fieldCountMax
+        )
     }
 
     /// Whether no byte of the request can have reached the upstream.
@@ -60,62 +82,80 @@ struct TransferMachine {
     /// Bytes that wait for the reader.
     var bufferedCount: Int { buffer.count }
 
-    /// How many bytes may be read before the reader has taken some.
-    var room: Int { max(0, policy.bufferBytesMax - buffer.count) }
+    // MARK: What curl reports
 
-    // MARK: What comes of it
-
-    /// There is a connection, and the request begins to leave.
-    mutating func requestLeaves(at now: Time) {
-        if phase == .awaitingHead { resendCount += 1 }
-        phase = .awaitingHead
-        sentAt = now
-    }
-
-    /// Whether the request is to be sent again after a reused connection has died without an answer.
+    /// A connection is ready and the request is about to leave; false keeps it from leaving.
     ///
-    /// That is right when the server closed the connection for its age, and doubles the work when
-    /// the server died of the request; `resendWindow` draws the line.
-    func maySendAgain(at now: Time) -> Bool {
-        phase == .awaitingHead && (policy.isIdempotent || now - sentAt < policy.resendWindow)
+    /// curl sends a request again by itself when a reused connection dies without an answer. That
+    /// is right when the server closed the connection for its age, and doubles the work when the
+    /// server died of the request; `resendWindow` draws the line.
+    mutating func connectionReady(at now: Time) -> Bool {
+        if phase == .connecting {
+            phase = .awaitingHead
+            sentAt = now
+            return true
+        }
+        if policy.isIdempotent || now - sentAt < policy.resendWindow {
+            resendCount += 1
+            sentAt = now
+            return true
+        }
+        fail(CurlError(.reset, detail: "the upstream closed the connection before answering"))
+        return false
     }
 
-    /// The final head has come.
-    mutating func receive(_ head: ResponseHead, at now: Time) {
-        guard phase == .awaitingHead else { return }
-        self.head = head
-        phase = .receivingBody
-        movedAt = now
+    /// One line of a head, or of trailers, which are dropped; false aborts the transfer.
+    mutating func receiveHeadLine(_ line: UnsafeRawBufferPointer, at now: Time) -> Bool {
+        guard failure == nil else { return false }
+        do throws(CurlError) {
+            if head != nil {
+                try parser.count(line.count)
+                return true
+            }
+            if let head = try parser.take(line) {
+                self.head = head
+                phase = .receivingBody
+                movedAt = now
+            }
+            return true
+        } catch {
+            fail(error)
+            return false
+        }
     }
 
-    /// Bytes of the body, no more than there was room for.
-    mutating func receiveBody(_ bytes: UnsafeRawBufferPointer, at now: Time) {
-        guard phase == .receivingBody else { return }
+    /// Bytes of the body.
+    mutating func receiveBody(_ bytes: UnsafeRawBufferPointer, at now: Time) -> Verdict {
+        guard failure == nil, phase == .receivingBody else { return .abort }
+        if !buffer.isEmpty && buffer.count + bytes.count > policy.bufferBytesMax {
+            isPaused = true
+            return .pause
+        }
         buffer.append(contentsOf: bytes)
         movedAt = now
+        return .accept
     }
 
-    /// The response is whole.
-    mutating func finish() {
-        if phase == .receivingBody { phase = .ended }
-    }
-
-    /// The transfer has failed; an earlier failure is the cause and stays.
-    ///
-    /// What has left once may have arrived, whatever became of an attempt to send it again.
-    mutating func fail(_ error: CurlError) {
+    /// curl is done with the transfer; an earlier failure of ours is the cause and stays.
+    mutating func end(_ outcome: Outcome) {
         guard phase != .ended else { return }
-        failure = isRetrySafe ? error : error.afterSending
+        switch outcome {
+        case .finished where head == nil:
+            // curl takes a head that breaks off for a complete one.
+            fail(CurlError(.reset, detail: "the connection ended within the response head"))
+        case .finished: break
+        case .failed(let error): fail(error)
+        }
         phase = .ended
     }
 
     // MARK: What the reader does
 
     /// Takes what is buffered; a failure shows only after the bytes that came before it.
-    mutating func deliver(at now: Time) -> Delivery {
+    ///
+    /// All of it is taken, so a paused transfer is always below half of its limit afterwards.
+    mutating func deliver() -> Delivery {
         if !buffer.isEmpty {
-            // The time that the reader took was not the upstream's silence.
-            if room == 0 { movedAt = now }
             var taken: [UInt8] = []
             swap(&taken, &buffer)
             return .bytes(taken)
@@ -125,11 +165,23 @@ struct TransferMachine {
         return .end
     }
 
+    /// Whether curl must be told to go on, after the reader has made room.
+    mutating func resume(at now: Time) -> Bool {
+        guard isPaused, phase == .receivingBody, buffer.count <= policy.bufferBytesMax / 2 else {
+            return false
+        }
+        // First, for curl offers the held bytes before its own call returns.
+        isPaused = false
+        movedAt = now
+        return true
+    }
+
     /// Ends the transfer from our side and forgets what nobody will read.
     mutating func abandon(_ error: CurlError) {
         guard phase != .ended else { return }
         buffer = []
         fail(error)
+        phase = .ended
     }
 
     // MARK: Time
@@ -139,8 +191,9 @@ struct TransferMachine {
 
     /// Ends the transfer when its deadline has come; false when there is time left.
     mutating func expire(at now: Time) -> Bool {
-        guard let bound, bound.deadline <= now else { return false }
+        guard phase != .ended, let bound, bound.deadline <= now else { return false }
         fail(.timeout(bound.timeout, isRetrySafe: isRetrySafe))
+        phase = .ended
         return true
     }
 
@@ -150,7 +203,7 @@ struct TransferMachine {
             switch phase {
             case .connecting: (startedAt + timeouts.connect, .connect)
             case .awaitingHead: timeouts.firstByte.map { (sentAt + $0, .firstByte) }
-            case .receivingBody: room == 0 ? nil : timeouts.idle.map { (movedAt + $0, .idle) }
+            case .receivingBody: isPaused ? nil : timeouts.idle.map { (movedAt + $0, .idle) }
             case .ended: nil
             }
         guard phase != .ended, let total = timeouts.total.map({ startedAt + $0 }) else {
@@ -158,5 +211,9 @@ struct TransferMachine {
         }
         guard let part, part.deadline <= total else { return (total, .total) }
         return part
+    }
+
+    private mutating func fail(_ error: CurlError) {
+        if failure == nil { failure = error }
     }
 }

@@ -35,7 +35,7 @@ struct AnswerRelay {
     func run() async -> RelayedAnswer {
         let response = response
         let loop = loop
-        let contentType = response.field("content-type") ?? ""
+        let contentType = response.fields.first { $0.name == "content-type" }?.value ?? ""
         let isStream = contentType.hasPrefix("text/event-stream")
         // A call that names itself will be asked for again: its answer is read to the end.
         let isLeft = isStream && onDisconnect == .cancel && admitted.recording == nil
@@ -420,6 +420,6 @@ struct AnswerRelay {
     ]
 
     private var passedFields: [(name: String, value: String)] {
-        Self.passedNames.compactMap { name in response.field(name).map { (name, $0) } }
+        response.fields.filter { Self.passedNames.contains($0.name) }
     }
 }

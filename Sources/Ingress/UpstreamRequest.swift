@@ -6,7 +6,10 @@ import Schema
 
 /// The request that leaves for an upstream: the client's own bytes, but for what must change.
 struct UpstreamRequest {
-    let curlRequest: CurlRequest
+    private(set) var curlRequest: CurlRequest
+
+    /// For an answer in many small pieces, whose memory for reading would lie idle for minutes.
+    private static let streamReadBytesMax = 4_096
 
     /// Request fields of the client that mean something to the upstream and nothing to Farebox.
     private static let forwardedFields = [
@@ -32,6 +35,7 @@ struct UpstreamRequest {
             limits: limits,
             total: total
         )
+        if admitted.facts.isStreamed { curlRequest.readBytesMax = Self.streamReadBytesMax }
     }
 
     /// - Parameters:

@@ -28,9 +28,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true])
+    @Test(arguments: [(false, 16_384), (true, 16_384), (true, 1_024)])
     func `a slow reader stops the upstream, and everything arrives intact`(
-        isChunked: Bool
+        isChunked: Bool,
+        readBytesMax: Int
     ) async throws {
         let sent = FastServerCount()
         let server = fastServer(sent, isChunked: isChunked)
@@ -38,6 +39,7 @@ import Testing
         try await onLoop { client, loop in
             let request = CurlRequest.post(server.url).with {
                 $0.bufferBytesMax = 100_000
+                $0.readBytesMax = readBytesMax
             }
             let response = try await client.send(request)
             // Nobody reads: wait until the upstream has stopped making progress.

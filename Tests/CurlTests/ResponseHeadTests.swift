@@ -3,7 +3,7 @@ import Testing
 @testable import Curl
 
 @Suite struct ResponseHeadTests {
-    /// Feeds lines, one a call.
+    /// Feeds lines as curl does, one a call.
     private func parse(
         _ lines: [String],
         bytesMax: Int = 4_096,
@@ -32,18 +32,18 @@ import Testing
             ])
         )
         #expect(head.status == 404)
-        #expect(head.fields.list.map(\.name) == ["content-type", "x-a", "x-a", "empty"])
-        #expect(head.fields.list.map(\.value) == ["text/plain", "1", "2", ""])
+        #expect(head.fields.map(\.name) == ["content-type", "x-a", "x-a", "empty"])
+        #expect(head.fields.map(\.value) == ["text/plain", "1", "2", ""])
     }
 
-    @Test(arguments: ["HTTP/1.0 200 OK", "HTTP/1.1 200", "HTTP/1.1 200 "])
+    @Test(arguments: ["HTTP/1.0 200 OK", "HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/2 200 "])
     func `a status line is read`(line: String) throws {
         #expect(try parse([line + "\r\n", "\r\n"])?.status == 200)
     }
 
     @Test(arguments: [
         "HTTP/1.1", "HTTP/1.1 20", "HTTP/1.1 2000", "HTTP/1.1 099 X", "HTTP/1.1 abc", "ICY 200 OK ",
-        "HTTP/1.1  200 OK", "HTTP/2 200 ", "HTTP/1.x 200 OK",
+        "HTTP/1.1  200 OK",
     ])
     func `anything else is no status line`(line: String) {
         #expect(throws: CurlError.self) { try parse([line + "\r\n", "\r\n"]) }
@@ -55,7 +55,7 @@ import Testing
             "\r\n", "HTTP/1.1 200 OK\r\n", "A: b\r\n", "\r\n",
         ])
         #expect(head?.status == 200)
-        #expect(head?.fields.list.map(\.name) == ["a"])
+        #expect(head?.fields.map(\.name) == ["a"])
     }
 
     @Test(arguments: [
@@ -63,7 +63,6 @@ import Testing
         ["Content-Length: 1", "Transfer-Encoding: chunked"],
         ["Transfer-Encoding: chunked", "Content-Length: 1"],
         ["Content-Length: +1"], ["Content-Length: 1, 1"], ["Content-Length:"],
-        ["Content-Length: 99999999999999999999"],
         ["Transfer-Encoding: gzip, chunked"],
         ["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
         ["A: b", " folded"], ["No colon"], [": empty"], ["A : b"], ["A: \u{1}"], ["A: b\rC: d"],

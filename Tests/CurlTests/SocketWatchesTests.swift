@@ -12,10 +12,11 @@ import Testing
         async throws
     {
         try await onLoop { _, loop in
-            let watches = SocketWatches(loop: loop)
+            let watches = SocketWatches(loop: loop, receiveBufferBytes: nil)
             defer { watches.forgetAll() }
             let (number, peer) = Self.pair()
             defer { close(peer) }
+            watches.opened(number)
             try watches.change(number, Self.writing) { _ in }
             try watches.change(number, Self.nothing) { _ in }
             // Two lookups in turn, whose sockets get its number; curl tells of no end of any.

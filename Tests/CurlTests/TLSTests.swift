@@ -1,5 +1,4 @@
 import Curl
-import EventLoop
 import Foundation
 import Testing
 
@@ -41,24 +40,6 @@ struct TLSTests {
         let error = #expect(throws: CurlError.self) { try missing.get() }
         #expect(error?.kind == .certificateAuthorities)
         #expect(error?.fault == .us)
-    }
-
-    @Test func `a slow reader of an encrypted body gets all of it`() async throws {
-        let server = try TLSServer(subjectAltName: "IP:127.0.0.1")
-        defer { server.stop() }
-        let text = String(repeating: "0123456789", count: 300_000)
-        try Data(text.utf8).write(to: server.directory.appendingPathComponent("large"))
-        let request = CurlRequest.get(server.url + "/large").with {
-            $0.caFile = server.authority("server")
-            $0.bufferBytesMax = 20_000
-        }
-        try await onLoop { client, loop in
-            for _ in 0..<3 {
-                let response = try await client.send(request)
-                await loop.sleep(for: .milliseconds(50))
-                #expect(try await response.text() == text)
-            }
-        }
     }
 
     @Test func `a certificate for another name is refused`() async throws {

@@ -17,6 +17,8 @@ import Testing
                 total: nil
             ),
             bufferBytesMax: 10,
+            headBytesMax: 4_096,
+            fieldCountMax: 20,
             isIdempotent: false,
             resendWindow: .milliseconds(500)
         )
@@ -24,17 +26,32 @@ import Testing
         return TransferMachine(policy: policy, startedAt: start)
     }
 
-    private func head(_ machine: inout TransferMachine, after seconds: Int = 0) {
-        machine.receive(ResponseHead(status: 200), at: start + .seconds(seconds))
+    private func head(_ machine: inout TransferMachine, after seconds: Int = 0) -> Bool {
+        ["HTTP/1.1 200 OK\r\n", "\r\n"].allSatisfy { line in
+            Array(line.utf8).withUnsafeBytes {
+                machine.receiveHeadLine($0, at: start + .seconds(seconds))
+            }
+        }
     }
 
-    private func body(_ machine: inout TransferMachine, _ count: Int, after seconds: Int = 0) {
+    private func body(
+        _ machine: inout TransferMachine,
+        _ count: Int,
+        after seconds: Int = 0
+    ) -> TransferMachine.Verdict {
         [UInt8](repeating: 7, count: count).withUnsafeBytes {
             machine.receiveBody($0, at: start + .seconds(seconds))
         }
     }
 
     // `#expect` takes no call that mutates what it is called on.
+    private func ready(
+        _ machine: inout TransferMachine,
+        at now: LoopTime
+    ) -> Bool {
+        machine.connectionReady(at: now)
+    }
+
     private func expires(
         _ machine: inout TransferMachine,
         at now: LoopTime
@@ -42,41 +59,56 @@ import Testing
         machine.expire(at: now)
     }
 
-    private func taken(_ machine: inout TransferMachine, after seconds: Int = 0) -> Int? {
-        let delivery = machine.deliver(at: start + .seconds(seconds))
-        return if case .bytes(let bytes) = delivery { bytes.count } else { nil }
+    private func resumes(
+        _ machine: inout TransferMachine,
+        at now: LoopTime
+    ) -> Bool {
+        machine.resume(at: now)
+    }
+
+    private func taken(_ machine: inout TransferMachine) -> Int? {
+        if case .bytes(let bytes) = machine.deliver() { bytes.count } else { nil }
     }
 
     private func failure(_ machine: inout TransferMachine) -> CurlError? {
-        if case .failure(let error) = machine.deliver(at: start) { error } else { nil }
+        if case .failure(let error) = machine.deliver() { error } else { nil }
     }
 
     @Test func `a transfer runs from connecting to its end`() {
         var machine = machine()
-        machine.requestLeaves(at: start)
-        head(&machine)
+        #expect(ready(&machine, at: start))
+        #expect(head(&machine))
         #expect(machine.head?.status == 200)
-        body(&machine, 4)
-        body(&machine, 4)
-        machine.finish()
+        #expect(body(&machine, 4) == .accept)
+        #expect(body(&machine, 4) == .accept)
+        machine.end(.finished)
         #expect(taken(&machine) == 8)
-        guard case .end = machine.deliver(at: start) else {
+        guard case .end = machine.deliver() else {
             Issue.record("not at its end")
             return
         }
     }
 
-    @Test func `there is no room above the limit, and again when the reader has taken`() {
+    @Test func `bytes above the limit pause, and the reader resumes`() {
         var machine = machine()
-        machine.requestLeaves(at: start)
-        head(&machine)
-        #expect(machine.room == 10)
-        body(&machine, 4)
-        #expect(machine.room == 6)
-        body(&machine, 6)
-        #expect(machine.room == 0)
+        _ = machine.connectionReady(at: start)
+        _ = head(&machine)
+        #expect(body(&machine, 10) == .accept)
+        #expect(body(&machine, 1) == .pause)
+        #expect(machine.isPaused)
+        #expect(!resumes(&machine, at: start), "nothing was taken yet")
         #expect(taken(&machine) == 10)
-        #expect(machine.room == 10)
+        #expect(resumes(&machine, at: start))
+        #expect(body(&machine, 1) == .accept, "the same byte is offered again")
+        #expect(taken(&machine) == 1)
+    }
+
+    @Test func `one piece above the limit is taken when nothing else is buffered`() {
+        var machine = machine()
+        _ = machine.connectionReady(at: start)
+        _ = head(&machine)
+        #expect(body(&machine, 100) == .accept)
+        #expect(machine.bufferedCount == 100)
     }
 
     @Test func `each part has its timeout`() {
@@ -88,7 +120,7 @@ import Testing
         #expect(connect?.isRetrySafe == true)
 
         var waiting = machine()
-        waiting.requestLeaves(at: start + .milliseconds(500))
+        _ = waiting.connectionReady(at: start + .milliseconds(500))
         #expect(!expires(&waiting, at: start + .seconds(10)))
         #expect(expires(&waiting, at: start + .milliseconds(10_500)))
         let firstByte = failure(&waiting)
@@ -96,9 +128,9 @@ import Testing
         #expect(firstByte?.isRetrySafe == false)
 
         var silent = machine()
-        silent.requestLeaves(at: start)
-        head(&silent, after: 1)
-        body(&silent, 1, after: 3)
+        _ = silent.connectionReady(at: start)
+        _ = head(&silent, after: 1)
+        _ = body(&silent, 1, after: 3)
         #expect(!expires(&silent, at: start + .seconds(7)))
         #expect(expires(&silent, at: start + .seconds(8)))
         #expect(taken(&silent) == 1, "what came before is not lost")
@@ -108,8 +140,8 @@ import Testing
     @Test func `the total bound holds in every part`() {
         for steps in 0...2 {
             var machine = machine { $0.timeouts.total = .milliseconds(900) }
-            if steps > 0 { machine.requestLeaves(at: start) }
-            if steps > 1 { head(&machine) }
+            if steps > 0 { _ = machine.connectionReady(at: start) }
+            if steps > 1 { _ = head(&machine) }
             #expect(expires(&machine, at: start + .milliseconds(900)))
             #expect(failure(&machine)?.kind == .timeout(.total))
         }
@@ -117,52 +149,67 @@ import Testing
 
     @Test func `a pause of ours is not the upstream's silence`() {
         var machine = machine()
-        machine.requestLeaves(at: start)
-        head(&machine)
-        body(&machine, 10)
+        _ = machine.connectionReady(at: start)
+        _ = head(&machine)
+        _ = body(&machine, 10)
+        _ = body(&machine, 1)
         #expect(machine.nextDeadline == nil)
         #expect(!expires(&machine, at: start + .seconds(3_600)))
-        #expect(taken(&machine, after: 3_600) == 10)
+        _ = machine.deliver()
+        _ = machine.resume(at: start + .seconds(3_600))
         #expect(machine.nextDeadline == start + .seconds(3_605))
     }
 
     @Test func `a request is sent again soon, or when that changes nothing, else not`() {
-        var post = machine()
-        #expect(!post.maySendAgain(at: start), "nothing was sent")
-        post.requestLeaves(at: start)
-        #expect(post.maySendAgain(at: start + .milliseconds(499)))
-        #expect(!post.maySendAgain(at: start + .milliseconds(500)))
-        post.requestLeaves(at: start + .milliseconds(499))
-        #expect(post.resendCount == 1)
-        head(&post)
-        #expect(!post.maySendAgain(at: start + .milliseconds(499)), "it was answered")
+        var soon = machine()
+        #expect(ready(&soon, at: start))
+        #expect(ready(&soon, at: start + .milliseconds(499)))
+        #expect(soon.resendCount == 1)
+
+        var late = machine()
+        #expect(ready(&late, at: start))
+        #expect(!ready(&late, at: start + .milliseconds(500)))
+        late.end(.failed(CurlError(.unexpected, detail: "aborted")))
+        let error = failure(&late)
+        #expect(error?.kind == .reset)
+        #expect(error?.isRetrySafe == false)
 
         var idempotent = machine { $0.isIdempotent = true }
-        idempotent.requestLeaves(at: start)
-        #expect(idempotent.maySendAgain(at: start + .seconds(60)))
+        #expect(ready(&idempotent, at: start))
+        #expect(ready(&idempotent, at: start + .seconds(60)))
     }
 
-    @Test func `no failure of a second try makes a request safe that has left`() {
-        let refused = CurlError(.connect, isRetrySafe: true, detail: "refused")
-        var first = machine()
-        first.fail(refused)
-        #expect(failure(&first)?.isRetrySafe == true)
+    @Test func `an end within the head is no response`() {
+        var machine = machine()
+        _ = machine.connectionReady(at: start)
+        _ = Array("HTTP/1.1 200 OK\r\n".utf8).withUnsafeBytes {
+            machine.receiveHeadLine($0, at: start)
+        }
+        machine.end(.finished)
+        #expect(failure(&machine)?.kind == .reset)
+    }
 
-        var second = machine()
-        second.requestLeaves(at: start)
-        second.fail(refused)
-        let error = failure(&second)
-        #expect(error?.kind == .connect)
-        #expect(error?.isRetrySafe == false)
+    @Test func `trailers are dropped and counted`() {
+        var machine = machine { $0.headBytesMax = 100 }
+        _ = machine.connectionReady(at: start)
+        _ = head(&machine)
+        _ = body(&machine, 1)
+        let trailer = Array("x-checksum: 0123456789abcdef\r\n".utf8)
+        let verdicts = (0..<4).map { _ in
+            trailer.withUnsafeBytes { machine.receiveHeadLine($0, at: start) }
+        }
+        #expect(verdicts == [true, true, false, false])
+        #expect(machine.failure?.kind == .headTooLarge)
+        #expect(machine.head?.fields.isEmpty == true)
     }
 
     @Test func `abandoning forgets the buffer and keeps the first failure`() {
         var machine = machine()
-        machine.requestLeaves(at: start)
-        head(&machine)
-        body(&machine, 5)
+        _ = machine.connectionReady(at: start)
+        _ = head(&machine)
+        _ = body(&machine, 5)
         machine.abandon(.cancelled(isRetrySafe: false))
-        machine.fail(CurlError(.reset, detail: "late"))
+        machine.end(.failed(CurlError(.reset, detail: "late")))
         #expect(machine.bufferedCount == 0)
         #expect(failure(&machine)?.kind == .cancelled)
     }

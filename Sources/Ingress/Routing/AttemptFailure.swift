@@ -40,14 +40,8 @@ struct AttemptFailure: Hashable, Sendable {
 
     /// Nil for a success, and for what the client has to mend.
     ///
-    /// - Parameters:
-    ///   - fields: the answer's; asked for only by a failure.
-    ///   - body: what came with a refusal, as far as it was read.
-    init?(
-        status: Int,
-        fields: @autoclosure () -> [(name: String, value: String)],
-        body: [UInt8] = []
-    ) {
+    /// - Parameter body: what came with a refusal, as far as it was read.
+    init?(status: Int, fields: [(name: String, value: String)], body: [UInt8] = []) {
         let mayMeanTheKey = [400, 403, 429].contains(status)
         switch status {
         case 200...299: return nil
@@ -59,7 +53,7 @@ struct AttemptFailure: Hashable, Sendable {
         default: end = .refused
         }
         self.status = status
-        retryAfter = RetryAfter.read(fields())
+        retryAfter = RetryAfter.read(fields)
         // A gateway's timeout tells nothing about what is behind it.
         isUntouched = status != 504
     }

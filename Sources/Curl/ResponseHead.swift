@@ -1,20 +1,11 @@
 /// Status and fields of a final response.
 struct ResponseHead {
-    /// How the end of the body is told, if the response has one (RFC 9112 §6.3).
-    enum Framing: Equatable {
-        case length(Int)
-        case chunked
-        case untilClose
-    }
-
     var status: Int
-    var fields = ResponseFields()
-    var framing = Framing.untilClose
-    /// Whether the upstream may be sent another request on the connection.
-    var keepsConnection = false
+    /// Names lower-cased, in order of arrival.
+    var fields: [(name: String, value: String)]
 }
 
-/// Reads the lines of response heads, one call a line.
+/// Reads the lines of response heads as curl hands them over, one call a line.
 ///
 /// Interim heads (1xx) are read and dropped. What could mean two things to two readers is refused:
 /// folded fields, control characters in values, contradicting or doubled framing.
@@ -23,29 +14,13 @@ struct HeadParser {
     private let fieldCountMax: Int
     private var byteCount = 0
     private var status: Int?
-    private var fields = ResponseFields()
-    private var contentLength: Int?
+    private var fields: [(name: String, value: String)] = []
+    private var contentLength: String?
     private var hasTransferEncoding = false
-    private var isVersion11 = false
-    private var saysClose = false
 
     init(bytesMax: Int, fieldCountMax: Int) {
         self.bytesMax = bytesMax
         self.fieldCountMax = fieldCountMax
-    }
-
-    /// Takes a line that lies in the input.
-    mutating func take(
-        _ input: UnsafeRawBufferPointer,
-        _ range: Range<Int>
-    ) throws(CurlError) -> ResponseHead? {
-        try take(UnsafeRawBufferPointer(rebasing: input[range]))
-    }
-
-    mutating func take(_ line: [UInt8]) throws(CurlError) -> ResponseHead? {
-        try line.withUnsafeBufferPointer { line throws(CurlError) in
-            try take(UnsafeRawBufferPointer(line))
-        }
     }
 
     /// Takes a line with its line end; returns the head when it ends a final one.
@@ -54,7 +29,7 @@ struct HeadParser {
         let text = UnsafeRawBufferPointer(rebasing: trimmingLineEnd(line))
         guard let status else {
             status = try statusCode(text)
-            isVersion11 = text[7] == UInt8(ascii: "1")
+            fields.reserveCapacity(12)
             return nil
         }
         guard text.isEmpty else {
@@ -67,27 +42,22 @@ struct HeadParser {
             return nil
         }
         defer { startOver() }
-        return ResponseHead(
-            status: status,
-            fields: fields,
-            framing: hasTransferEncoding
-                ? .chunked : contentLength.map { .length($0) } ?? .untilClose,
-            keepsConnection: isVersion11 && !saysClose
-        )
+        return ResponseHead(status: status, fields: fields)
     }
 
     /// Counts bytes that belong to no head but to the same limit: trailers.
     mutating func count(_ bytes: Int) throws(CurlError) {
         byteCount += bytes
-        if byteCount > bytesMax { throw .headTooLarge }
+        if byteCount > bytesMax {
+            throw CurlError(.headTooLarge, detail: "the response head has too many bytes")
+        }
     }
 
     private mutating func startOver() {
         status = nil
-        fields = ResponseFields()
+        fields = []
         contentLength = nil
         hasTransferEncoding = false
-        saysClose = false
     }
 
     private mutating func takeField(_ text: UnsafeRawBufferPointer) throws(CurlError) {
@@ -106,29 +76,26 @@ struct HeadParser {
         guard value.allSatisfy(isFieldValueByte) else {
             throw .violation("a response field holds a control character")
         }
-        try checkFraming(name, value)
-        fields.append(name: name, value: value)
+        let field = (name: lowerCased(name), value: String(decoding: value, as: UTF8.self))
+        try checkFraming(field.name, field.value)
+        fields.append(field)
     }
 
-    /// Notes what frames the body, and refuses what makes its end a matter of opinion.
-    private mutating func checkFraming(
-        _ name: UnsafeRawBufferPointer,
-        _ value: UnsafeRawBufferPointer
-    ) throws(CurlError) {
-        switch name.count {
-        case 14 where isSame(name, "content-length"):
+    /// Refuses what makes the end of the body a matter of opinion.
+    private mutating func checkFraming(_ name: String, _ value: String) throws(CurlError) {
+        if name == "content-length" {
+            if value.utf8.isEmpty || !value.utf8.allSatisfy({ 0x30...0x39 ~= $0 }) {
+                throw .violation("the response's content-length is not a number")
+            }
             if contentLength != nil { throw .violation("the response has two content-lengths") }
-            contentLength = try length(value)
-        case 17 where isSame(name, "transfer-encoding"):
-            if hasTransferEncoding || !isSame(value, "chunked") {
+            contentLength = value
+        } else if name == "transfer-encoding" {
+            if hasTransferEncoding || value.lowercased() != "chunked" {
                 throw .violation("the response's transfer-encoding is not chunked alone")
             }
             hasTransferEncoding = true
-        case 10 where isSame(name, "connection"):
-            // One word too many costs a connection, one too few a call.
-            let words = String(decoding: value, as: UTF8.self).lowercased()
-            saysClose = saysClose || words.contains("close")
-        default: break
+        } else {
+            return
         }
         if contentLength != nil && hasTransferEncoding {
             throw .violation("the response has a content-length and a transfer-encoding")
@@ -136,26 +103,14 @@ struct HeadParser {
     }
 }
 
-private func length(_ text: UnsafeRawBufferPointer) throws(CurlError) -> Int {
-    let refusal = CurlError.violation("the response's content-length is not a number")
-    // As many digits as surely fit.
-    guard 1...18 ~= text.count else { throw refusal }
-    var length = 0
-    for byte in text {
-        guard 0x30...0x39 ~= byte else { throw refusal }
-        length = length * 10 + Int(byte - 0x30)
-    }
-    return length
-}
-
-/// Reads `HTTP/1.x nnn[ reason]`.
+/// Reads `HTTP/x[.y] nnn[ reason]`.
 private func statusCode(_ text: UnsafeRawBufferPointer) throws(CurlError) -> Int {
     let refusal = CurlError.violation("the response does not begin with a status line")
-    guard text.count >= 12, text.starts(with: "HTTP/1.".utf8), 0x30...0x39 ~= text[7],
-        text[8] == UInt8(ascii: " ")
+    guard text.count >= 10, text.starts(with: "HTTP/".utf8),
+        let space = text.firstIndex(of: UInt8(ascii: " ")), space <= 8
     else { throw refusal }
-    let digits = text[9...].prefix(3)
-    let rest = text[12...]
+    let digits = text[(space + 1)...].prefix(3)
+    let rest = text[(space + 1)...].dropFirst(3)
     guard digits.count == 3, digits.allSatisfy({ 0x30...0x39 ~= $0 }),
         rest.isEmpty || rest.first == UInt8(ascii: " ")
     else { throw refusal }
@@ -178,4 +133,14 @@ private func trimmingBlanks(
     while let first = text.first, first == 0x20 || first == 0x09 { text = text.dropFirst() }
     while let last = text.last, last == 0x20 || last == 0x09 { text = text.dropLast() }
     return text
+}
+
+private func lowerCased(_ text: UnsafeRawBufferPointer) -> String {
+    String(unsafeUninitializedCapacity: text.count) { buffer in
+        for index in 0..<text.count {
+            let byte = text[index]
+            buffer[index] = 0x41...0x5a ~= byte ? byte | 0x20 : byte
+        }
+        return text.count
+    }
 }

@@ -1,77 +1,129 @@
 import CCurl
 import EventLoop
 
-/// curl's multi handle driven by a loop: sockets, its one timer, and the handles inside.
+/// curl's multi handle driven by a loop: sockets, its one timer, and the transfers inside.
 ///
 /// Callbacks record and return; what follows from them is done after curl's call has returned.
 final class MultiHandle {
     let loop: EventLoop
     private let pointer: UnsafeMutableRawPointer
-    /// Holds each handle while curl knows it.
-    private var handles: [UnsafeMutableRawPointer: EasyHandle] = [:]
-    /// How many of them have TLS, and stay with their connections.
-    private(set) var secureCount = 0
-    private let sockets: SocketWatches
-    /// Handles whose socket could not be watched, which would otherwise only time out.
-    private var unwatched: [(EasyHandle, SystemError)] = []
+    private var pool: HandlePool
+    /// Holds each transfer while curl knows it.
+    private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
+    let sockets: SocketWatches
+    private var touched: [Transfer] = []
+    /// Transfers whose socket could not be watched, which would otherwise only time out.
+    private var unwatched: [(Transfer, SystemError)] = []
     private var timer: LoopTimer?
     private var isInside = false
     private var isActionDue = false
     private var isActionPlanned = false
-    private var isClosed = false
+    private(set) var isClosed = false
+    private(set) var counters = CurlCounters()
 
-    init(loop: EventLoop) throws(CurlError) {
+    init(loop: EventLoop, configuration: CurlConfiguration) throws(CurlError) {
         guard let pointer = curl_multi_init() else {
             throw CurlError(.resources, detail: "curl has no memory for a multi handle")
         }
         self.loop = loop
         self.pointer = pointer
-        sockets = SocketWatches(loop: loop)
+        pool = HandlePool(countMax: configuration.handlesMax)
+        sockets = SocketWatches(
+            loop: loop,
+            receiveBufferBytes: configuration.receiveBufferBytes
+        )
         let context = Unmanaged.passUnretained(self).toOpaque()
         let results = [
             farebox_multi_set_pointer(pointer, CURLMOPT_SOCKETDATA, context),
             farebox_multi_set_socket(pointer, multiSocketChanged),
             farebox_multi_set_pointer(pointer, CURLMOPT_TIMERDATA, context),
             farebox_multi_set_timer(pointer, multiTimerChanged),
+            farebox_multi_set_long(pointer, CURLMOPT_MAXCONNECTS, configuration.connectionsMax),
+            farebox_multi_set_long(
+                pointer,
+                CURLMOPT_MAX_HOST_CONNECTIONS,
+                configuration.perHostMax
+            ),
         ]
         for result in results where result != CURLM_OK {
             curl_multi_cleanup(pointer)
-            isClosed = true
             throw CurlError(result)
         }
     }
 
     deinit {
-        assert(isClosed, "a multi handle must be closed on its loop before it is dropped")
+        assert(isClosed, "a CurlClient must be closed on its loop before it is dropped")
     }
 
-    // MARK: Handles
+    // MARK: Transfers
 
-    /// Starts a connection; its first step comes at the end of this turn.
-    func add(_ handle: EasyHandle) throws(CurlError) {
-        handles[handle.pointer] = handle
-        if handle.isSecure { secureCount += 1 }
-        let result = inside { curl_multi_add_handle(pointer, handle.pointer) }
+    /// An easy handle with the target's options, to be given to `add` or back to `discard`.
+    func takeHandle(
+        for target: HandleTarget,
+        _ configuration: CurlConfiguration
+    ) throws(CurlError) -> EasyHandle {
+        if let handle = pool.take(for: target) { return handle }
+        return try EasyHandle(target, configuration: configuration, multi: self)
+    }
+
+    func discard(_ handle: EasyHandle) {
+        handle.free()
+    }
+
+    /// Starts a transfer; its first step comes at the end of this turn.
+    func add(_ transfer: Transfer) throws(CurlError) {
+        transfers[transfer.handle.pointer] = transfer
+        let result = inside { curl_multi_add_handle(pointer, transfer.handle.pointer) }
         guard result == CURLM_OK else {
-            handle.end()
+            transfers[transfer.handle.pointer] = nil
             throw CurlError(result)
+        }
+        counters.transfers += 1
+        counters.open += 1
+        transfer.armTimer()
+        planAction()
+    }
+
+    /// Takes a transfer out; curl closes its connection unless the transfer was complete.
+    func remove(_ transfer: Transfer) {
+        guard transfers[transfer.handle.pointer] === transfer else { return }
+        transfers[transfer.handle.pointer] = nil
+        counters.count(transfer)
+        inside { _ = curl_multi_remove_handle(pointer, transfer.handle.pointer) }
+        transfer.didLeave()
+        // What is left of a transfer that was broken off, nobody can be sure of.
+        if transfer.machine.failure == nil {
+            pool.put(transfer.handle)
+        } else {
+            transfer.handle.free()
         }
         planAction()
     }
 
-    /// Takes a handle out; curl closes its connection.
-    func remove(_ handle: EasyHandle) {
-        guard handles.removeValue(forKey: handle.pointer) != nil else { return }
-        if handle.isSecure { secureCount -= 1 }
-        inside { _ = curl_multi_remove_handle(pointer, handle.pointer) }
-        planAction()
+    /// Lets curl go on with a transfer that its write callback had paused.
+    func resume(_ transfer: Transfer) {
+        guard transfers[transfer.handle.pointer] === transfer else { return }
+        let result = inside { curl_easy_pause(transfer.handle.pointer, CURLPAUSE_CONT) }
+        if result != CURLE_OK { transfer.end(result) }
+        settle()
     }
 
-    /// Frees everything of curl's; every handle has ended.
+    /// Remembers that a callback changed the transfer.
+    func touch(_ transfer: Transfer) {
+        touched.append(transfer)
+    }
+
+    /// Ends every transfer with `.closed`, closes every connection, frees everything of curl's.
     func close() {
+        loop.preconditionCurrent()
         guard !isClosed else { return }
+        for transfer in Array(transfers.values) {
+            transfer.abandon(.closed(isRetrySafe: transfer.machine.isRetrySafe))
+        }
         isClosed = true
+        touched = []
         inside { _ = curl_multi_cleanup(pointer) }
+        pool.removeAll()
         timer?.cancel()
         timer = nil
         sockets.forgetAll()
@@ -102,9 +154,19 @@ final class MultiHandle {
             else { continue }
             // The message is gone once its handle is removed.
             let result = farebox_message_result(message)
-            handles[easy]?.connected(result)
+            transfers[easy]?.end(result)
         }
-        while let (handle, error) = unwatched.popLast() { handle.cannotBeWatched(error.code) }
+        while let transfer = touched.popLast() { transfer.settle() }
+        while let (transfer, error) = unwatched.popLast() {
+            transfer.abandon(
+                CurlError(
+                    .resources,
+                    isRetrySafe: transfer.machine.isRetrySafe,
+                    detail: "a connection could not be watched",
+                    systemCode: error.code
+                )
+            )
+        }
         planAction()
     }
 
@@ -143,8 +205,8 @@ final class MultiHandle {
         do throws(SystemError) {
             try sockets.change(socket, wish) { [self] in ready(socket, $0) }
         } catch {
-            guard let easy, let handle = handles[easy] else { return }
-            unwatched.append((handle, error))
+            guard let easy, let transfer = transfers[easy] else { return }
+            unwatched.append((transfer, error))
         }
     }
 
