@@ -307,7 +307,8 @@ struct AnswerRelay {
             }
             return .whole
         } catch {
-            return relay.notices.hasTerminated
+            // A stated finish is an answer's end, whatever becomes of the connection behind it.
+            return relay.notices.hasTerminated || relay.notices.hasFinished
                 ? .whole : .failed(UpstreamFailure(error, upstream: upstream))
         }
     }

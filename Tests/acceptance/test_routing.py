@@ -225,6 +225,17 @@ def test_nothing_is_retried_once_the_client_has_its_first_byte(gateway, upstream
     assert upstreams["second"].requests == []
 
 
+@pytest.mark.parametrize("path", [CHAT, "/v1/messages"])
+def test_a_connection_that_breaks_behind_a_stated_finish_breaks_nothing(gateway, upstreams, path):
+    upstreams["first"].answer = stream(
+        [chunk("Hi"), chunk(finish="stop"), usage_chunk(USAGE)], ends=False, pause=0.05)
+    answer = post(gateway.url, path, gateway.key, chat("failover", max_tokens=100, stream=True))
+    assert answer.status == 200 and b"error" not in answer.body
+    assert b'"stop"' in answer.body or b'"message_stop"' in answer.body.replace(b" ", b"")
+    usage, cost = usage_of(gateway, answer)
+    assert (usage["outcome"], usage["attempts"], cost) == ("completed", [], COST)
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_the_callers_own_fault_is_never_retried(gateway, upstreams, status):
     body = {"error": {"message": "no", "type": "invalid_request_error", "param": None, "code": "x"}}
