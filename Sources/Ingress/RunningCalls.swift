@@ -6,21 +6,13 @@ import Schema
 
 /// The calls of one loop that are under way, in no order.
 ///
-/// A call knows its place, so that it comes and goes without a search. Used on its loop only.
+/// Used on its loop only.
 struct RunningCalls {
-    private var calls: [AdmittedCall] = []
+    private var list = PlacedList<AdmittedCall>()
 
-    mutating func begin(_ call: AdmittedCall) {
-        call.place = calls.count
-        calls.append(call)
-    }
+    mutating func begin(_ call: AdmittedCall) { list.append(call) }
 
-    mutating func end(_ call: AdmittedCall) {
-        let last = calls.removeLast()
-        guard last !== call else { return }
-        calls[call.place] = last
-        last.place = call.place
-    }
+    mutating func end(_ call: AdmittedCall) { list.remove(call) }
 
     /// Some calls of one account or of all, and how many there are.
     ///
@@ -30,6 +22,7 @@ struct RunningCalls {
         limit: Int,
         at now: LoopTime
     ) -> RunningCallList {
+        let calls = list.elements
         guard let account else {
             return RunningCallList(
                 calls: calls.prefix(limit).map { $0.running(at: now) },
@@ -60,6 +53,8 @@ struct AnswerProgress {
         textEvents = notices.textEvents
     }
 }
+
+extension AdmittedCall: Placed {}
 
 extension AdmittedCall {
     fileprivate func running(at now: LoopTime) -> RunningCall {
