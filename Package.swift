@@ -143,7 +143,7 @@ let targets: [Target] = [
         ],
         swiftSettings: settings
     ),
-    tests("Console", "Billing", "Ledger", "Schema", "HTTPServer"),
+    tests("Console", "Payments", "Shapes", "Billing", "Ledger", "Schema", "HTTPServer"),
     .testTarget(
         name: "IngressTests",
         dependencies: [

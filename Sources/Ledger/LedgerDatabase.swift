@@ -119,6 +119,24 @@ extension LedgerError {
             case .server where error.fault == .database: .unavailable
             case .server, .decoding, .malformedURL, .misuse: .corrupt
             }
-        self.init(code, "\(error)")
+        self.init(code, Self.words(code, error.sqlState), cause: "\(error)")
+    }
+
+    /// What a caller is told of a failure of the database, whose own words name tables and figures.
+    private static func words(_ code: Code, _ state: SQLState?) -> String {
+        switch code {
+        case .outcomeUnknown: return "the database did not confirm: the same again is safe"
+        case .unavailable: return "the database cannot be reached, or is too busy"
+        case .conflict: return "something is there already that can be there only once"
+        case .refused: break
+        default: return "the database holds something unexpected, or refused a statement"
+        }
+        switch state {
+        case .foreignKeyViolation: return "it names something that is not there, or is still in use"
+        case .notNullViolation: return "something is missing"
+        case let state? where state.conditionClass == "22":
+            return "a value is too large, too long, or none of its kind"
+        default: return "a rule of the ledger forbids it"
+        }
     }
 }

@@ -30,12 +30,15 @@ package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     package let code: Code
-    /// A sentence for people, without secrets and without parameter values of statements.
+    /// A sentence of our own for people, whoever they are.
     package let message: String
+    /// What the database said of it: for logs and for operators, who may see its tables.
+    package let cause: String?
 
-    package init(_ code: Code, _ message: String) {
+    package init(_ code: Code, _ message: String, cause: String? = nil) {
         self.code = code
         self.message = message
+        self.cause = cause
     }
 
     package enum Fault: Hashable, Sendable {
@@ -58,5 +61,8 @@ package struct LedgerError: Error, Hashable, Sendable, CustomStringConvertible {
         code == .unavailable || code == .outcomeUnknown || code == .failedOver
     }
 
-    package var description: String { "\(code.rawValue): \(message)" }
+    /// The message with its cause, for operators.
+    package var explanation: String { message + (cause.map { " (\($0))" } ?? "") }
+
+    package var description: String { "\(code.rawValue): \(explanation)" }
 }

@@ -52,5 +52,6 @@ package enum RequiredMigrations {
         "0048_effective_taxes",
         "0049_png_logos",
         "0050_usage_days",
+        "0051_refunds",
     ]
 }

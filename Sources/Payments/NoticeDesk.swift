@@ -38,7 +38,9 @@ package final class NoticeDesk: Sendable {
 
     /// What a composition root may want to log.
     package enum Report: Sendable {
-        case credited(TopUp)
+        case changed(TopUp)
+        /// Who paid has no money back, and the credit is there again.
+        case refundFailed(TopUp)
         case refused(String)
         case failed(String)
     }
@@ -88,7 +90,10 @@ package final class NoticeDesk: Sendable {
         do throws(LedgerError) {
             switch try await desk.take(notice) {
             case .done(let topUp):
-                report(.credited(topUp))
+                report(.changed(topUp))
+                return .done
+            case .refundFailed(let topUp):
+                report(.refundFailed(topUp))
                 return .done
             case .unchanged: return .unchanged
             case .unknown: return .ignored

@@ -15,7 +15,10 @@ package protocol PaymentProvider: Sendable {
     var signatureField: String { get }
 
     /// Makes the page of an order; the same order again is the same page.
-    func open(_ order: PaymentOrder) async throws(PaymentError) -> TopUp.Page
+    ///
+    /// - Parameter attempt: another one than before only when that has failed: nobody has seen what
+    ///   came of it then, so nobody can pay there.
+    func open(_ order: PaymentOrder, attempt: Int) async throws(PaymentError) -> TopUp.Page
     /// What became of a page.
     func page(_ id: String) async throws(PaymentError) -> PageStanding
     /// What became of a payment.
@@ -73,18 +76,24 @@ package enum PaymentNotice: Hashable, Sendable {
     /// A page ended and nobody had paid.
     case expired(TopUpReference, page: String)
     case standing(PaymentStanding)
+    /// Something became of a payment; what it was only asking tells.
+    case changed(payment: String)
 }
 
 /// Why a provider did not do what it was asked.
 package struct PaymentError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
-        /// It cannot be reached, or fails; to be asked again.
+        /// It cannot be reached, or has no time: the same attempt may go better.
         case unavailable
+        /// It says that it failed, and will say so of the same attempt: another may go better.
+        case failed
         /// It refuses, or its answer cannot be read.
         case refused
     }
 
     package let code: Code
+    /// Whether the same order may simply be sent again.
+    package var isRetrySafe: Bool { code != .refused }
     /// Words without secrets, for the log and for operators.
     package let description: String
 

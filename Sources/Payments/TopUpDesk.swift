@@ -5,6 +5,9 @@ import Schema
 
 /// Where accounts buy credit: between the ledger, which decides, and the provider, which is paid.
 package struct TopUpDesk: Sendable {
+    /// For how long somebody who waits for the page is kept waiting by a provider that fails.
+    private static let patience = Duration.seconds(5)
+
     package let provider: any PaymentProvider
     private let settings: PaymentSettings
     private let topUps: TopUps
@@ -32,10 +35,12 @@ package struct TopUpDesk: Sendable {
     /// Opens a page on which an amount of credit is paid, with its tax; once for each idempotency
     /// key.
     ///
-    /// The ledger knows of it before the provider does, so no notice can come too early.
+    /// The ledger knows of it before the provider does, so no notice can come too early. Two who
+    /// start with one key at the same time, as a double click does, get the same page.
     ///
     /// - Throws: `LedgerError` for an amount or account that cannot be; `PaymentError` when the
-    ///   provider makes no page: nothing is owed then, and the same key tries again.
+    ///   provider makes no page, also not when it is asked again: nothing is owed then, and the same
+    ///   key tries again.
     package func start(
         _ amount: Pico,
         for slug: String,
@@ -49,8 +54,43 @@ package struct TopUpDesk: Sendable {
             at: now(),
             idempotencyKey: idempotencyKey
         )
-        guard opened.page == nil, opened.status == .pending else { return opened }
-        return try await topUps.attach(provider.open(order(for: opened)), to: opened)
+        guard Self.isWaiting(opened) else { return opened }
+        return try await openPage(of: opened)
+    }
+
+    private static func isWaiting(_ topUp: TopUp) -> Bool {
+        topUp.page == nil && topUp.status == .pending
+    }
+
+    /// Asks the provider for the page until it makes one, within bounds.
+    private func openPage(of opened: TopUp) async throws -> TopUp {
+        let order = order(for: opened)
+        var (retry, known) = (PageRetry(until: .now + Self.patience), opened)
+        while Self.isWaiting(known) {
+            switch await page(order, attempt: retry.attempt) {
+            case .success(let page): return try await topUps.attach(page, to: opened)
+            case .failure(let error):
+                guard let pause = retry.pause(after: error, at: .now) else {
+                    try await topUps.noteFailure(of: opened, at: now())
+                    throw error
+                }
+                try await Task.sleep(for: pause)
+            }
+            // Another request for the same may have its page meanwhile.
+            known = try await topUps.show(opened.id)
+        }
+        return known
+    }
+
+    private func page(
+        _ order: PaymentOrder,
+        attempt: Int
+    ) async -> Result<TopUp.Page, PaymentError> {
+        do throws(PaymentError) {
+            return .success(try await provider.open(order, attempt: attempt))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func require(_ amount: Pico, in currency: Currency) throws(LedgerError) {
@@ -104,6 +144,7 @@ package struct TopUpDesk: Sendable {
         switch notice {
         case .paid(let payment): return try await topUps.settle(payment, at: now())
         case .standing(let standing): return try await topUps.apply(standing, at: now())
+        case .changed(let payment): return try await ask(aboutPayment: payment)
         case .expired(let reference, let page): return try await end(reference, page)
         }
     }
@@ -114,11 +155,26 @@ package struct TopUpDesk: Sendable {
     ) async throws(LedgerError) -> PaymentEffect {
         let known = try await topUps.find(reference)
         guard let known, known.provider == provider.name else { return .unknown }
-        guard known.page == nil || known.page?.id == page else {
-            return .refused("the page \(page) is not the one of the top-up \(known.id)")
+        // A page that the provider made and failed to tell of was shown to nobody.
+        guard known.page == nil || known.page?.id == page, known.status == .pending else {
+            return .unchanged(known)
         }
-        guard known.status == .pending else { return .unchanged(known) }
         return .done(try await topUps.end(known, at: now()))
+    }
+
+    private func ask(aboutPayment id: String) async throws(LedgerError) -> PaymentEffect {
+        guard let known = try await topUps.paid(id, by: provider.name) else { return .unknown }
+        let standing: PaymentStanding
+        do throws(PaymentError) {
+            standing = try await provider.payment(known.payment ?? id)
+        } catch {
+            throw LedgerError(
+                .unavailable,
+                "the payment provider cannot be asked",
+                cause: "\(error)"
+            )
+        }
+        return try await topUps.apply(standing, at: now())
     }
 
     /// Asks the provider what became of a top-up, as if it had just told.

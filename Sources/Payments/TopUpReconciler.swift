@@ -12,6 +12,8 @@ package final class TopUpReconciler: Sendable {
     package enum Notice: Sendable {
         /// The provider had not told of it.
         case changed(TopUp)
+        /// Who paid has no money back, and the credit is there again.
+        case refundFailed(TopUp)
         /// What the provider said did not fit what was asked for.
         case refused(TopUpID, String)
         /// It could not be asked; it is asked again later.
@@ -62,6 +64,7 @@ package final class TopUpReconciler: Sendable {
         do {
             switch try await desk.ask(about: topUp) {
             case .done(let changed): report(.changed(changed))
+            case .refundFailed(let changed): report(.refundFailed(changed))
             case .refused(let reason): report(.refused(topUp.id, reason))
             case .unchanged, .unknown: break
             }

@@ -14,6 +14,7 @@ extension JSONNode {
             ("page_url", .optional(page)), ("payment", .optional(topUp.payment)),
             ("grant", .optional(topUp.grant?.description)),
             ("refunded", .money(topUp.refunded, currency)),
+            ("refund_failed", .money(topUp.refundFailed, currency)),
             ("disputed", .money(topUp.disputed, currency)),
             ("opened_at", .instant(topUp.openedAt)), ("expires_at", .instant(topUp.expiresAt)),
             ("paid_at", .instant(topUp.paidAt)),

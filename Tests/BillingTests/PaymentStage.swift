@@ -32,22 +32,31 @@ extension MonthStage {
         guard case .done(let settled) = try await topUps.settle(received, at: now) else {
             throw LedgerError(.corrupt, "it was not credited")
         }
-        if let refunded {
-            let standing = PaymentStanding(
-                payment: name,
-                provider: "stripe",
-                currency: opened.currency,
-                refunded: try #require(Pico(refunded))
-            )
-            _ = try await topUps.apply(standing, at: now)
-        }
+        if let refunded { try await refund(refunded, of: name) }
         return try #require(settled.grant)
     }
 
-    /// A dispute of a whole payment, as it stands now.
+    /// A refund of a payment, as it stands now.
+    func refund(_ amount: String, of payment: String, hasFailed: Bool = false) async throws {
+        let name = "re_\(payment)"
+        try await tell(.refund, name, amount, of: payment, isReturned: hasFailed)
+    }
+
+    /// A dispute of a payment, as it stands now.
     func dispute(_ amount: String, of payment: String, isReturned: Bool) async throws {
-        let dispute = PaymentDispute(
-            id: "du_\(payment)",
+        try await tell(.dispute, "du_\(payment)", amount, of: payment, isReturned: isReturned)
+    }
+
+    private func tell(
+        _ kind: PaymentClawback.Kind,
+        _ id: String,
+        _ amount: String,
+        of payment: String,
+        isReturned: Bool
+    ) async throws {
+        let clawback = PaymentClawback(
+            kind,
+            id: id,
             amount: try #require(Pico(amount)),
             isWithdrawn: true,
             isReturned: isReturned
@@ -56,7 +65,7 @@ extension MonthStage {
             payment: payment,
             provider: "stripe",
             currency: .usd,
-            disputes: [dispute]
+            clawbacks: [clawback]
         )
         _ = try await TopUps(database).apply(standing, at: now)
     }

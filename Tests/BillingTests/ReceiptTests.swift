@@ -153,6 +153,26 @@ import Testing
         }
     }
 
+    @Test func `a refund that failed behind its receipt has no other`() async throws {
+        try await MonthStage.run(at: "2025-06-10T00:00:00Z") { stage in
+            _ = try await stage.account()
+            try await stage.topUp("10", "pi_1")
+            let receipts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(receipts.map(\.document.totals.net) == [MinorUnits(1_000)])
+            try await stage.advance(to: "2025-06-12T00:00:00Z")
+            try await stage.refund("4", of: "pi_1")
+            try await stage.refund("4", of: "pi_1", hasFailed: true)
+            #expect(try await stage.invoices.issueReceipts("acme", at: stage.now).isEmpty)
+            #expect(try await Accounts(stage.database).show("acme").balance == Pico("10"))
+            // Before its receipt the two come to the payment.
+            try await stage.topUp("7", "pi_2", refunded: "2")
+            try await stage.refund("2", of: "pi_2", hasFailed: true)
+            let parts = try await stage.invoices.issueReceipts("acme", at: stage.now)
+            #expect(Set(parts.map(\.document.totals.net)) == [MinorUnits(500), MinorUnits(200)])
+            #expect(try await stage.invoices.verdicts().allSatisfy { $0.isOK })
+        }
+    }
+
     @Test func `two who issue at once make one receipt for each grant, in several batches`()
         async throws
     {

@@ -1,4 +1,5 @@
 import Foundation
+import Ledger
 import Testing
 
 @testable import Console
@@ -17,17 +18,29 @@ import Testing
         #expect(Set(routes).subtracting(described).isEmpty)
     }
 
+    @Test func `the description and the guide know every kind of alert`() throws {
+        let (description, guide) = (try Self.text("openapi.yaml"), try Self.text("docs/alerts.md"))
+        let listed = try #require(description.firstMatch(of: /AlertKind: .*enum: \[(.*)\]/)).1
+            .split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+        #expect(Set(listed) == Set(AlertKind.allCases.map(\.rawValue)))
+        for kind in AlertKind.allCases { #expect(guide.contains("`\(kind.rawValue)`")) }
+    }
+
     private struct Operation: Hashable {
         let method: String
         let path: String
         let name: String
     }
 
-    /// Finds them by their indentation, which the file keeps.
-    private static func operations() throws -> Set<Operation> {
+    private static func text(_ path: String) throws -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
-        let text = try String(contentsOf: root.appending(path: "openapi.yaml"), encoding: .utf8)
+        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    /// Finds them by their indentation, which the file keeps.
+    private static func operations() throws -> Set<Operation> {
+        let text = try text("openapi.yaml")
         var (path, method) = ("", "")
         var found: Set<Operation> = []
         for line in text.split(separator: "\n") {

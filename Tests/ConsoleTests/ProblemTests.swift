@@ -1,4 +1,7 @@
 import Billing
+import HTTPServer
+import Ledger
+import Payments
 import Schema
 import Testing
 
@@ -26,6 +29,31 @@ import Testing
         status: Int
     ) {
         #expect(Problem(any: error).status == status)
+    }
+
+    @Test(
+        arguments: [
+            (.unavailable, "urn:farebox:payment-provider-unavailable", "5"),
+            (.failed, "urn:farebox:payment-provider-unavailable", "5"),
+            (.refused, "urn:farebox:payment-provider-refused", nil),
+        ] as [(PaymentError.Code, String, String?)]
+    )
+    func `a payment provider that fails can be told from one that refuses`(
+        code: PaymentError.Code,
+        type: String,
+        retryAfter: String?
+    ) {
+        let response = Problem(any: PaymentError(code, "sk_test_hush")).response
+        let text = String(decoding: response.body, as: UTF8.self)
+        #expect(response.status == 502 && text.contains(type) && !text.contains("hush"))
+        #expect(response.fields["retry-after"] == retryAfter)
+    }
+
+    @Test func `what the database said is in no answer`() {
+        let error = LedgerError(.refused, "a rule forbids it", cause: "table account_heads")
+        let text = String(decoding: Problem(any: error).response.body, as: UTF8.self)
+        #expect(text.contains("a rule forbids it") && !text.contains("account_heads"))
+        #expect(error.description.contains("account_heads"))
     }
 
     @Test func `a file that is no JSON and one that is no price file are the sender's fault`() {

@@ -23,11 +23,6 @@ import Testing
         #expect(FormFields(parsing: "c")?["c"] == "")
     }
 
-    @Test func `escapes come back as they went`() {
-        let text = "a/b c?&=+%ü"
-        #expect(PercentCoding.decode(PercentCoding.encode(text)) == text)
-    }
-
     @Test func `a pattern matches whole paths only`() {
         let pattern: RoutePattern = "accounts/{account}/keys/{key}"
         let path = ["admin", "v1", "accounts", "ada", "keys", "1"]

@@ -75,7 +75,7 @@ struct ImmutabilityTests {
             }
             let expected: Set = [
                 "account_heads", "accounts", "admin_tokens", "api_keys", "billing_profiles",
-                "document_payments", "documents", "grants", "issuers", "payment_disputes",
+                "document_payments", "documents", "grants", "issuers", "payment_clawbacks",
                 "price_versions", "projects", "spend_caps", "tax_rules", "top_ups",
                 "webhook_endpoints",
             ]

@@ -116,6 +116,17 @@ struct PaymentStage: Sendable {
         )
     }
 
+    /// Why no page was made.
+    func failure(key: String) async -> PaymentError? {
+        await #expect(throws: PaymentError.self) {
+            _ = try await desk.start(
+                try #require(Pico("25")),
+                for: Self.slug,
+                idempotencyKey: key
+            )
+        }
+    }
+
     func balance() async throws -> Pico {
         try await Accounts(database).show(Self.slug).balance
     }

@@ -65,6 +65,7 @@ import Testing
             ("customer.created", #"{"id": "cus_1", "object": "customer"}"#),
             ("checkout.session.completed", #"{"id": "in_1", "object": "invoice"}"#),
             ("charge.refunded", #"{"id": "in_1", "object": "invoice"}"#),
+            ("refund.failed", #"{"id": "re_1", "object": "refund"}"#),
             ("charge.dispute.created", #"{"id": "../x", "object": "dispute"}"#),
             ("checkout.session.completed", StripeShapes.session(amount: -1)),
             ("checkout.session.completed", StripeShapes.session(currency: "dollars")),
@@ -85,15 +86,38 @@ import Testing
         )
     }
 
-    @Test func `a refund says what all refunds come to`() throws {
-        let standing = PaymentStanding(
-            payment: "pi_3MtwBwLkdIwHu7ix28a3tqPa",
-            provider: "stripe",
-            currency: .usd,
-            refunded: try dollars("4")
+    @Test(
+        arguments: [
+            ("charge.refunded", StripeShapes.charge(refunded: 400)),
+            ("charge.refund.updated", StripeShapes.refund("failed", 400)),
+            ("refund.created", StripeShapes.refund("pending", 400)),
+            ("refund.failed", StripeShapes.refund("failed", 400)),
+        ]
+    )
+    func `whatever is told of a refund has its payment asked about`(
+        kind: String,
+        object: String
+    ) throws {
+        #expect(try read(kind, object) == .changed(payment: "pi_3MtwBwLkdIwHu7ix28a3tqPa"))
+    }
+
+    @Test(
+        arguments: [
+            ("pending", false), ("requires_action", false), ("succeeded", false), ("failed", true),
+            ("canceled", true),
+        ]
+    )
+    func `a refund has taken the money until it fails`(status: String, hasFailed: Bool) throws {
+        let tree = try JSONTree(parsing: Array(StripeShapes.refund(status, 400).utf8))
+        let standing = StripeObjects.standing(ofRefund: tree, payment: "pi_1")
+        let expected = PaymentClawback(
+            .refund,
+            id: "re_1Nispe2eZvKYlo2Cd31jOCgZ",
+            amount: try dollars("4"),
+            isWithdrawn: true,
+            isReturned: hasFailed
         )
-        let charge = StripeShapes.charge(refunded: 400)
-        #expect(try read("charge.refunded", charge) == .standing(standing))
+        #expect(standing?.clawbacks == [expected] && standing?.currency == .usd)
     }
 
     @Test(
@@ -113,13 +137,14 @@ import Testing
             Issue.record("no standing")
             return
         }
-        let expected = PaymentDispute(
+        let expected = PaymentClawback(
+            .dispute,
             id: "du_1MtJUT2eZvKYlo2CNaw2HvEv",
             amount: try dollars("25"),
             isWithdrawn: isWithdrawn,
             isReturned: isReturned
         )
-        #expect(standing.disputes == [expected] && standing.refunded == .zero)
+        #expect(standing.clawbacks == [expected])
     }
 
     @Test(arguments: [

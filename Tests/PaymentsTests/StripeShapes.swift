@@ -62,6 +62,20 @@ enum StripeShapes {
         """
     }
 
+    static func refund(_ status: String, _ amount: Int64) -> String {
+        """
+        {"id": "re_1Nispe2eZvKYlo2Cd31jOCgZ", "object": "refund", "amount": \(amount),
+         "balance_transaction": "txn_1Nispe2eZvKYlo2CYezqFhEx",
+         "charge": "ch_3MtwBwLkdIwHu7ix28a3tqPa", "created": 1692942318, "currency": "usd",
+         "metadata": {}, "payment_intent": "pi_3MtwBwLkdIwHu7ix28a3tqPa", "reason": null,
+         "receipt_number": null, "status": "\(status)"}
+        """
+    }
+
+    static func list(_ objects: String...) -> String {
+        #"{"object": "list", "data": [\#(objects.joined(separator: ", "))], "has_more": false}"#
+    }
+
     static func dispute(_ status: String, _ moves: [Int64]) -> String {
         let transactions = moves.map { #"{"object": "balance_transaction", "amount": \#($0)}"# }
         return """

@@ -29,36 +29,104 @@ struct TopUpDeskTests {
 
     @Test(
         arguments: [
-            (500, "{}", .unavailable),
-            (502, "<html>", .unavailable),
-            (429, #"{"error": {"type": "rate_limit"}}"#, .unavailable),
-            (401, #"{"error": {"message": "Invalid API Key provided: sk_test_hush"}}"#, .refused),
-            (400, #"{"error": {"code": "amount_too_small"}}"#, .refused), (200, "[]", .refused),
-            (200, "no JSON", .refused),
-            (200, StripeShapes.session(url: #""javascript:alert(1)""#), .refused),
-        ] as [(Int, String, PaymentError.Code)]
+            (401, #"{"error": {"message": "Invalid API Key provided: sk_test_hush"}}"#),
+            (400, #"{"error": {"code": "amount_too_small"}}"#), (200, "[]"), (200, "no JSON"),
+            (200, StripeShapes.session(url: #""javascript:alert(1)""#)),
+        ] as [(Int, String)]
     )
-    func `a provider that makes no page leaves nothing to pay, and the same key tries again`(
+    func `a provider that refuses leaves nothing to pay, and the same key tries again`(
         status: Int,
-        body: String,
-        code: PaymentError.Code
+        body: String
     ) async throws {
         try await PaymentStage.run { stage in
             stage.stripe.answer(status, body)
-            let error = await #expect(throws: PaymentError.self) {
-                _ = try await stage.desk.start(
-                    try #require(Pico("25")),
-                    for: PaymentStage.slug,
-                    idempotencyKey: "order"
-                )
-            }
-            #expect(error?.code == code && error?.description.contains("hush") == false)
+            let error = await stage.failure(key: "order")
+            #expect(error?.code == .refused && error?.description.contains("hush") == false)
             let topUp = try await stage.open(key: "order")
             #expect(topUp.page != nil)
             let all = try await TopUps(stage.database).list(PaymentStage.slug)
             #expect(all == [topUp])
             let keys = stage.stripe.requests.map(\.idempotencyKey)
             #expect(keys.count == 2 && Set(keys).count == 1)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (500, "{}", ["", "-2"]), (502, "<html>", ["", "-2"]),
+            (429, #"{"error": {"type": "rate_limit"}}"#, ["", ""]),
+            (409, #"{"error": {"type": "idempotency_error"}}"#, ["", ""]),
+        ] as [(Int, String, [String])]
+    )
+    func `a provider that fails is asked again, by another key only if it said so`(
+        status: Int,
+        body: String,
+        suffixes: [String]
+    ) async throws {
+        try await PaymentStage.run { stage in
+            stage.stripe.answer(status, body)
+            let topUp = try await stage.open(key: "order")
+            #expect(topUp.page?.id == "cs_test_1")
+            #expect(
+                stage.stripe.requests.map(\.idempotencyKey)
+                    == suffixes.map { "farebox-\(topUp.id)\($0)" }
+            )
+        }
+    }
+
+    @Test func `a provider that goes on failing is a failure that may be repeated`() async throws {
+        try await PaymentStage.run { stage in
+            let error = await stage.failure(key: "order")
+            #expect(error?.code == .failed && error?.isRetrySafe == true)
+            #expect(stage.stripe.requests.count == 4)
+            let failed = try await TopUps(stage.database).list(PaymentStage.slug)
+            #expect(failed.map(\.isPageMissing) == [true])
+            let topUp = try await stage.open(key: "order")
+            #expect(topUp.id == failed.first?.id && topUp.page != nil && !topUp.isPageMissing)
+        }
+    }
+
+    @Test func `a double click gets the page of the first click`() async throws {
+        try await PaymentStage.run { stage in
+            // Stripe answers a key that it is busy with 409, and whoever waits finds the page.
+            stage.stripe.answer(409, #"{"error": {"type": "idempotency_error"}}"#)
+            async let first = stage.open(key: "order")
+            async let second = stage.open(key: "order")
+            let pages = try await [first, second].map(\.page)
+            #expect(pages[0] != nil && pages[0] == pages[1])
+            let all = try await TopUps(stage.database).list(PaymentStage.slug)
+            #expect(all.count == 1)
+        }
+    }
+
+    @Test func `a refund is asked for by its payment, also one that failed since`() async throws {
+        try await PaymentStage.run { stage in
+            let topUp = try await stage.open()
+            stage.stripe.answer(200, paid(topUp))
+            _ = try await stage.desk.ask(about: topUp)
+            let payment = try #require(try await TopUps(stage.database).show(topUp.id).payment)
+            func tell(_ status: String) async throws -> PaymentEffect {
+                let charge = StripeShapes.charge(refunded: status == "failed" ? 0 : 400)
+                stage.stripe.answer(
+                    200,
+                    #"{"object": "payment_intent", "latest_charge": \#(charge)}"#
+                )
+                stage.stripe.answer(200, StripeShapes.list(StripeShapes.refund(status, 400)))
+                return try await stage.desk.take(.changed(payment: payment))
+            }
+            _ = try await tell("pending")
+            #expect(try await stage.balance() == Pico("21"))
+            guard case .refundFailed = try await tell("failed") else {
+                Issue.record("nobody is told")
+                return
+            }
+            #expect(try await stage.balance() == Pico("25"))
+            #expect(try await stage.desk.take(.changed(payment: "pi_other")) == .unknown)
+            // Not to be asked is not to be lost: the notice comes again.
+            let error = await #expect(throws: LedgerError.self) {
+                _ = try await stage.desk.take(.changed(payment: payment))
+            }
+            #expect(error?.code == .unavailable)
         }
     }
 
@@ -111,15 +179,17 @@ struct TopUpDeskTests {
             let charge = StripeShapes.charge(refunded: 500, isDisputed: true)
             let intent = #"{"object": "payment_intent", "latest_charge": \#(charge)}"#
             stage.stripe.answer(200, intent)
+            stage.stripe.answer(200, StripeShapes.list(StripeShapes.refund("succeeded", 500)))
             let dispute = StripeShapes.dispute("lost", [-2_500])
-            stage.stripe.answer(200, #"{"object": "list", "data": [\#(dispute)]}"#)
+            stage.stripe.answer(200, StripeShapes.list(dispute))
             _ = try await stage.desk.ask(about: settled)
             #expect(try await stage.balance() == .zero)
             let shown = try await TopUps(stage.database).show(topUp.id)
             #expect(shown.refunded == Pico("5") && shown.disputed == Pico("20"))
             #expect(
-                stage.stripe.requests.suffix(2).map(\.target) == [
+                stage.stripe.requests.suffix(3).map(\.target) == [
                     "/v1/payment_intents/pi_1EUmyo2x6R10KRrhUuJXu9m0?expand%5B%5D=latest_charge",
+                    "/v1/refunds?payment_intent=pi_1EUmyo2x6R10KRrhUuJXu9m0&limit=100",
                     "/v1/disputes?payment_intent=pi_1EUmyo2x6R10KRrhUuJXu9m0&limit=20",
                 ]
             )

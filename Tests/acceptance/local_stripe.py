@@ -59,6 +59,10 @@ class LocalStripe:
         # Whether sessions tell of themselves; localstripe's own notices are set by `listen`.
         self.is_silent = False
         self.is_down = False
+        # How often the next sessions fail; by the same key they then always do.
+        self.stumbles, self.stumbled = 0, set()
+        # Refunds that localstripe, which lets none fail, does not know to have failed.
+        self.failed_refunds = set()
         self.sessions, self.made, self.requests = {}, {}, []
         self.log = folder / "localstripe.log"
         with socket.socket(socket.AF_INET6) as probe:
@@ -158,6 +162,19 @@ class LocalStripe:
             self.tell("charge.refunded", charge)
         return charge
 
+    def fail_refund(self, payment):
+        """Has the newest refund of a payment fail."""
+        refund = self._refunds(f"/v1/refunds?payment_intent={payment}")["data"][0]
+        self.failed_refunds.add(refund["id"])
+        return {**refund, "status": "failed"}
+
+    def _refunds(self, path):
+        refunds = self.ask("GET", path)
+        for refund in refunds["data"]:
+            if refund["id"] in self.failed_refunds:
+                refund["status"] = "failed"
+        return refunds
+
     def tell(self, kind, thing):
         return deliver(self.webhook_url, *signed(event(kind, thing), self.webhook_secret))
 
@@ -177,12 +194,19 @@ class LocalStripe:
             return self._json(handler, 200 if session else 404, session or {"error": {
                 "type": "invalid_request_error", "code": "resource_missing"}})
         try:
+            if path == "/v1/refunds" and method == "GET":
+                return self._json(handler, 200, self._refunds(handler.path))
             self._json(handler, 200, self.ask(method, handler.path))
         except urllib.error.HTTPError as refusal:
             self._json(handler, refusal.code, json.loads(refusal.read()))
 
     def _make(self, handler, form):
         key = handler.headers["idempotency-key"]
+        if self.stumbles > 0:
+            self.stumbles -= 1
+            self.stumbled.add(key)
+        if key in self.stumbled:
+            return self._json(handler, 500, {"error": {"type": "api_error"}})
         if key in self.made:
             before, session = self.made[key]
             assert before == form, "one key came with two orders"

@@ -270,19 +270,56 @@ def test_refunds_and_disputes_take_back_exactly_once(shop, account):
     shop.farebox.verify()
 
 
+def test_a_refund_that_fails_gives_the_credit_back_and_is_seen(shop, account):
+    made, session = shop.open(account)
+    payment = shop.stripe.pay_session(session)["payment_intent"]
+    charge = shop.stripe.refund(payment, 1000)
+    assert shop.balance(account) == "15.00"
+    refund = shop.stripe.fail_refund(payment)
+    for kind in ["refund.failed", "charge.refund.updated", "refund.updated"]:
+        assert shop.stripe.tell(kind, refund) == 200
+    assert shop.stripe.tell("charge.refunded", charge) == 200
+    assert shop.balance(account) == "25.00"
+    shown = shop.show(made)
+    assert (shown["refunded"], shown["refund_failed"]) == ("0.00", "10.00")
+    told = [message for message in shop.farebox.json("webhook", "messages")
+            if message["account"] == account]
+    assert sorted(message["kind"] for message in told) == ["topup.credited", "topup.refund_failed"]
+    assert "a refund failed at the payment provider" in shop.farebox.process.log.read_text()
+    shop.farebox.verify()
+
+
 def test_a_provider_that_is_down_leaves_nothing_to_pay_and_the_same_key_tries_again(shop, account):
     token = shop.token("account", account)
     path = f"accounts/{account}/top-ups"
     shop.stripe.is_down = True
     status, problem = shop.call(token, "POST", path, {"amount": "25"}, key="order-7")
     assert status == 502 and KEY not in json.dumps(problem) and "stripe" not in json.dumps(problem)
+    assert problem["type"] == "urn:farebox:payment-provider-unavailable"
+    # Failures are no open pages: nobody is locked out by them.
+    shop.farebox.database.query(f"""
+        INSERT INTO top_ups (account_id, top_up_id, provider, amount, tax, opened_at, expires_at,
+            page_failed_at)
+        SELECT account_id, gen_random_uuid(), 'stripe', 1, 0, now(), now() + interval '1 h', now()
+        FROM accounts, generate_series(1, 25) WHERE slug = '{account}'""")
     shop.stripe.is_down = False
     made = [shop.call(token, "POST", path, {"amount": "25"}, key="order-7") for _ in range(3)]
     assert {status for status, _ in made} == {201}
     assert len({answer["id"] for _, answer in made}) == 1
     assert len({answer["page_url"] for _, answer in made}) == 1
     assert shop.call(token, "POST", path, {"amount": "26"}, key="order-7")[0] == 409
-    assert len(shop.call(token, "GET", path)[1]["data"]) == 1
+    assert len(shop.call(token, "GET", path)[1]["data"]) == 26
+
+
+def test_a_double_click_and_a_provider_that_stumbles_are_one_page(shop, account):
+    token = shop.token("account", account)
+    path = f"accounts/{account}/top-ups"
+    shop.stripe.stumbles = 2
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(
+            lambda _: shop.call(token, "POST", path, {"amount": "25"}, key="order-8"), range(4)))
+    assert {status for status, _ in made} == {201}, made
+    assert len({(answer["id"], answer["page_url"]) for _, answer in made}) == 1
 
 
 def test_who_may_buy_and_how_much(shop, account):

@@ -18,8 +18,8 @@ struct PaidGrant: Hashable, Sendable {
     ///
     /// One that was charged back before it had any gets none, for all its money went back; one that
     /// was voided gets one over what was burned of it, if anything, once nothing can burn any more.
-    /// What a won dispute gave back has its own, unless it stands on the payment's: that was issued
-    /// before the dispute.
+    /// What a won dispute or a failed refund gave back has its own, unless it stands on the
+    /// payment's: that was issued before the money was asked back.
     static let isWithoutReceipt: SQL = """
         grants.kind = 'paid' AND posted_at IS NOT NULL AND charged_back_at IS NULL
         AND returned < amount
@@ -28,13 +28,13 @@ struct PaidGrant: Hashable, Sendable {
             SELECT FROM documents
             WHERE documents.account_id = grants.account_id AND documents.grant_id = grants.grant_id)
         AND NOT EXISTS (
-            SELECT FROM payment_disputes AS disputes
+            SELECT FROM payment_clawbacks AS clawbacks
                 JOIN top_ups USING (account_id, top_up_id)
                 JOIN documents ON documents.account_id = top_ups.account_id
                     AND documents.grant_id = top_ups.grant_id
-            WHERE disputes.account_id = grants.account_id
-                AND disputes.return_grant_id = grants.grant_id
-                AND documents.issued_at < disputes.told_at)
+            WHERE clawbacks.account_id = grants.account_id
+                AND clawbacks.return_grant_id = grants.grant_id
+                AND documents.issued_at < clawbacks.told_at)
         """
 
     /// Accounts that receipts can be issued to and are missing for, as a condition on `accounts`.
@@ -58,9 +58,9 @@ struct PaidGrant: Hashable, Sendable {
                     AS amount,
                 coalesce((
                     SELECT min(opened_at) FROM top_ups
-                        LEFT JOIN payment_disputes AS disputes USING (account_id, top_up_id)
+                        LEFT JOIN payment_clawbacks AS clawbacks USING (account_id, top_up_id)
                     WHERE top_ups.account_id = grants.account_id
-                        AND grants.grant_id IN (top_ups.grant_id, disputes.return_grant_id)
+                        AND grants.grant_id IN (top_ups.grant_id, clawbacks.return_grant_id)
                 ), posted_at) AS taxed_at
             FROM grants
             WHERE account_id = \(account.id) AND \(isWithoutReceipt)

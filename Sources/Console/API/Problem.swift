@@ -27,6 +27,10 @@ struct Problem: Error, Sendable {
         case priceDefect = "price-defect"
         /// What was sent is no price file.
         case priceFile = "price-file"
+        /// The payment provider fails now: the same with the same idempotency key may go better.
+        case providerUnavailable = "payment-provider-unavailable"
+        /// The payment provider refuses, and will again until the operator does something.
+        case providerRefused = "payment-provider-refused"
     }
 
     init(_ status: Int, _ detail: String) {
@@ -106,11 +110,21 @@ struct Problem: Error, Sendable {
 
     /// What the provider said is for the log.
     init(_ error: PaymentError) {
-        self.init(
-            502,
-            "the payment provider \(error.code == .refused ? "refuses this" : "cannot be reached")"
-                + " now; nothing is to be paid"
-        )
+        if error.isRetrySafe {
+            self.init(
+                502,
+                "the payment provider has no page for this payment now: nothing is to be paid, and"
+                    + " the same may be sent again"
+            )
+            kind = .providerUnavailable
+        } else {
+            self.init(
+                502,
+                "the payment provider refuses this payment: nothing is to be paid, and an operator"
+                    + " has to look at it"
+            )
+            kind = .providerRefused
+        }
     }
 
     /// What any failure of a handler is to the caller.
@@ -139,6 +153,7 @@ struct Problem: Error, Sendable {
         )
         if status == 401 { response.fields.append("www-authenticate", "Bearer") }
         if status == 503 { response.fields.append("retry-after", "1") }
+        if kind == .providerUnavailable { response.fields.append("retry-after", "5") }
         return response
     }
 }

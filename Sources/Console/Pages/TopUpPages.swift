@@ -21,6 +21,7 @@ enum TopUpPages {
             .number("Tax"),
             .number("Refunded"),
             .number("Disputed"),
+            .number("Refund failed"),
             .text("Payment")
         )
         table.nothing = "No payment yet."
@@ -30,7 +31,7 @@ enum TopUpPages {
                 "\(topUp.status.rawValue)", money(topUp.amount, topUp.currency),
                 money(topUp.tax, topUp.currency),
                 money(topUp.refunded, topUp.currency), money(topUp.disputed, topUp.currency),
-                "\(topUp.payment ?? "–")",
+                money(topUp.refundFailed, topUp.currency), "\(topUp.payment ?? "–")",
             ]
         }
         let content: HTML = """
@@ -98,7 +99,7 @@ enum TopUpPages {
             ("Disputed", money(topUp.disputed, currency)),
         ]
         let content: HTML = """
-            \(state(of: topUp))\(figures(facts))
+            \(state(of: topUp))\(refundFailure(of: topUp))\(figures(facts))
             <p><a href="/accounts/\(call.account)">To the account</a> ·
             <a href="/accounts/\(call.account)/top-ups">All payments</a></p>
             """
@@ -106,7 +107,7 @@ enum TopUpPages {
             title: "Payment of \(currency.text(topUp.total))",
             content,
             // The provider tells of the payment within moments.
-            refreshSeconds: topUp.status == .pending ? 5 : nil
+            refreshSeconds: topUp.status == .pending && !topUp.isPageMissing ? 5 : nil
         )
     }
 
@@ -118,6 +119,12 @@ enum TopUpPages {
                 """
         case .expired:
             return "<p class=\"notice bad\" role=\"status\">Nobody paid in time.</p>"
+        case .pending where topUp.isPageMissing:
+            return """
+                <p class="notice bad" role="status">The payment provider had no page for this
+                payment, so nothing is to be paid. <a href="/accounts/\(topUp.slug)/top-ups">Start
+                again</a></p>
+                """
         case .pending:
             let link: HTML? = topUp.page.map { "<a href=\"\($0.url)\">Go to the payment</a>" }
             return """
@@ -125,6 +132,15 @@ enum TopUpPages {
                 seconds here. \(link)</p>
                 """
         }
+    }
+
+    private static func refundFailure(of topUp: TopUp) -> HTML? {
+        guard topUp.refundFailed > .zero else { return nil }
+        return """
+            <p class="notice bad" role="alert">Refunds of
+            \(topUp.currency.text(topUp.refundFailed)) failed at the payment provider: who paid does
+            not have that money, and what it had taken of the credit is in the balance again.</p>
+            """
     }
 
     private static func path(of topUp: TopUp) -> String {

@@ -1,4 +1,5 @@
 import HTTPServer
+import Schema
 
 /// A request to the console as a value: its target taken apart and decoded, its body read.
 struct ConsoleRequest: Sendable {

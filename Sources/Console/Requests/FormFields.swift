@@ -1,3 +1,5 @@
+import Schema
+
 /// Names and values of a query or a form, in order.
 struct FormFields: Hashable, Sendable {
     struct Field: Hashable, Sendable {

@@ -14,6 +14,8 @@ package enum AlertKind: String, CaseIterable, Sendable {
     case spendAnomaly = "spend.anomaly"
     case keyUnused = "key.unused"
     case usageLate = "usage.late"
+    case topUpCredited = "topup.credited"
+    case refundFailed = "topup.refund_failed"
 }
 
 package enum AlertEntity {}

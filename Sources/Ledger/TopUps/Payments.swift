@@ -39,40 +39,47 @@ package struct ReceivedPayment: Hashable, Sendable {
     }
 }
 
-/// What a provider says of a payment that it had received: never less than it said before.
+/// What a provider says of a payment that it had received.
 package struct PaymentStanding: Hashable, Sendable {
     package var payment: String
     package var provider: String
     package var currency: Currency
-    /// All that was refunded so far; zero says nothing.
-    package var refunded: Pico
-    package var disputes: [PaymentDispute]
+    /// Those that are told of; others may be known.
+    package var clawbacks: [PaymentClawback]
 
     package init(
         payment: String,
         provider: String,
         currency: Currency,
-        refunded: Pico = .zero,
-        disputes: [PaymentDispute] = []
+        clawbacks: [PaymentClawback] = []
     ) {
         self.payment = payment
         self.provider = provider
         self.currency = currency
-        self.refunded = refunded
-        self.disputes = disputes
+        self.clawbacks = clawbacks
     }
 }
 
-/// Money that a bank or a card holder asks back.
-package struct PaymentDispute: Hashable, Sendable {
+/// Money of a payment that goes back to whoever paid, and may come again after all.
+package struct PaymentClawback: Hashable, Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
+        /// The operator gives it back: it returns when that fails at the provider.
+        case refund
+        /// A bank or a card holder asks it back: it returns when the dispute is won.
+        case dispute
+    }
+
+    package var kind: Kind
+    /// The provider's name of it, which takes and gives back once.
     package var id: String
     package var amount: Pico
-    /// Whether the provider has taken the money.
+    /// Whether the money has left the operator.
     package var isWithdrawn: Bool
-    /// Whether it has given it back, for the dispute was won.
+    /// Whether the operator has it again, for good.
     package var isReturned: Bool
 
-    package init(id: String, amount: Pico, isWithdrawn: Bool, isReturned: Bool) {
+    package init(_ kind: Kind, id: String, amount: Pico, isWithdrawn: Bool, isReturned: Bool) {
+        self.kind = kind
         self.id = id
         self.amount = amount
         self.isWithdrawn = isWithdrawn
@@ -84,6 +91,9 @@ package struct PaymentDispute: Hashable, Sendable {
 package enum PaymentEffect: Hashable, Sendable {
     /// It moved a balance, or ended a page.
     case done(TopUp)
+    /// A refund of it has failed: who paid has no money back, and what it had taken of the credit
+    /// is there again.
+    case refundFailed(TopUp)
     /// It was known before.
     case unchanged(TopUp)
     /// It is about nothing that is known here.

@@ -85,5 +85,9 @@ extension TopUps {
             WHERE account_id = \(topUp.account) AND top_up_id = \(topUp.id)
             """
         )
+        try AlertOutbox(session).write(
+            [.topUpCredited(topUp, payment: payment, grant: grant, at: instant)],
+            slugs: [topUp.account: topUp.slug]
+        )
     }
 }

@@ -47,6 +47,10 @@ package struct TopUp: Hashable, Sendable {
     package let grant: GrantID?
     /// What of the total went back to whoever paid.
     package let refunded: Pico
+    /// What of the total was to go back and did not, for its refunds failed at the provider.
+    package let refundFailed: Pico
+    /// Whether the provider failed when it was last asked for the page, so that there is none.
+    package let isPageMissing: Bool
     /// What disputes took of the balance and did not give back.
     package let disputed: Pico
 
@@ -71,11 +75,19 @@ package struct TopUp: Hashable, Sendable {
 extension TopUp {
     static let query: SQL = """
         SELECT top_ups.*, accounts.slug, accounts.currency,
-            coalesce((SELECT sum(taken) FROM payment_disputes
-                WHERE payment_disputes.account_id = top_ups.account_id
-                    AND payment_disputes.top_up_id = top_ups.top_up_id
-                    AND returned_at IS NULL), 0)::numeric(38,0) AS disputed
+            coalesce(clawbacks.disputed, 0)::numeric(38,0) AS disputed,
+            coalesce(clawbacks.refund_failed, 0)::numeric(38,0) AS refund_failed
         FROM top_ups JOIN accounts USING (account_id)
+            CROSS JOIN LATERAL (
+                SELECT sum(taken) FILTER (WHERE kind = 'dispute' AND returned_at IS NULL)
+                        AS disputed,
+                    sum(payment_clawbacks.amount)
+                        FILTER (WHERE kind = 'refund' AND returned_at IS NOT NULL)
+                        AS refund_failed
+                FROM payment_clawbacks
+                WHERE payment_clawbacks.account_id = top_ups.account_id
+                    AND payment_clawbacks.top_up_id = top_ups.top_up_id
+            ) AS clawbacks
         """
 
     init(_ row: Row) throws(PostgresError) {
@@ -100,6 +112,9 @@ extension TopUp {
         paidAt = try row.get("paid_at")
         grant = try row.get("grant_id")
         refunded = try row.get("refunded")
+        refundFailed = try row.get("refund_failed")
+        let failedAt = try row.get("page_failed_at", as: Instant?.self)
+        isPageMissing = page == nil && failedAt != nil
         disputed = try row.get("disputed")
     }
 

@@ -5,7 +5,7 @@ import Schema
 package struct TopUps: Sendable {
     /// How long somebody has to pay.
     package static let pageSeconds: Int64 = 3_600
-    /// Pages that an account can have open at once.
+    /// Pages that an account can have open at once; what failed at the provider is none.
     static let pendingMax = 20
 
     let database: Database
@@ -77,6 +77,7 @@ package struct TopUps: Sendable {
             SELECT count(*) AS count FROM top_ups
             WHERE account_id = \(account) AND payment_id IS NULL AND ended_at IS NULL
                 AND expires_at > \(instant)
+                AND (page_id IS NOT NULL OR page_failed_at IS NULL)
             """
         ).single().get("count", as: Int64.self)
         guard count < Self.pendingMax else {
@@ -98,6 +99,19 @@ package struct TopUps: Sendable {
                 """
             )
             return try Self.require(topUp.id, of: topUp.account, session)
+        }
+    }
+
+    /// Notes that the provider made no page, so that the account may open others meanwhile.
+    package func noteFailure(of topUp: TopUp, at instant: Instant) async throws(LedgerError) {
+        try await database.ledgerCommand { session in
+            _ = try session.execute(
+                """
+                UPDATE top_ups SET page_failed_at = \(instant)
+                WHERE account_id = \(topUp.account) AND top_up_id = \(topUp.id)
+                    AND page_id IS NULL
+                """
+            )
         }
     }
 

@@ -26,8 +26,10 @@ enum StripeNotice {
             return .expired(reference, page: page)
         case "payment_intent.succeeded":
             return StripeObjects.payment(object).map { .paid($0) }
-        case "charge.refunded":
-            return StripeObjects.standing(ofCharge: object).map { .standing($0) }
+        case "charge.refunded", "charge.refund.updated", "refund.created", "refund.updated",
+            "refund.failed":
+            // A charge says what its refunds come to and not which have failed since.
+            return StripeObjects.payment(of: object).map { .changed(payment: $0) }
         case "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
             "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated":
             return StripeObjects.standing(ofDispute: object).map { .standing($0) }

@@ -56,17 +56,40 @@ enum StripeObjects {
         )
     }
 
-    /// What of a payment went back, by its charge.
-    static func standing(ofCharge charge: JSONTree, payment: String? = nil) -> PaymentStanding? {
-        guard charge["object"]?.string == "charge",
-            let payment = payment ?? name(charge["payment_intent"]),
-            let refunded = amount(charge, "amount_refunded")
+    /// A payment by its charge, of which what went back is told by itself.
+    static func standing(ofCharge charge: JSONTree, payment: String) -> PaymentStanding? {
+        guard charge["object"]?.string == "charge", let total = amount(charge, "amount")
         else { return nil }
         return PaymentStanding(
             payment: payment,
             provider: StripeProvider.providerName,
-            currency: refunded.currency,
-            refunded: refunded.amount
+            currency: total.currency
+        )
+    }
+
+    /// The payment that a charge or a refund is of.
+    static func payment(of object: JSONTree) -> String? {
+        guard ["charge", "refund"].contains(object["object"]?.string) else { return nil }
+        return name(object["payment_intent"])
+    }
+
+    /// What a refund has come to: the money is on its way until Stripe says that it came back.
+    static func standing(ofRefund refund: JSONTree, payment: String) -> PaymentStanding? {
+        guard refund["object"]?.string == "refund", let id = name(refund["id"]),
+            let total = amount(refund, "amount"), let status = refund["status"]?.string
+        else { return nil }
+        let clawback = PaymentClawback(
+            .refund,
+            id: id,
+            amount: total.amount,
+            isWithdrawn: true,
+            isReturned: status == "failed" || status == "canceled"
+        )
+        return PaymentStanding(
+            payment: payment,
+            provider: StripeProvider.providerName,
+            currency: total.currency,
+            clawbacks: [clawback]
         )
     }
 
@@ -86,8 +109,9 @@ enum StripeObjects {
             payment: payment,
             provider: StripeProvider.providerName,
             currency: total.currency,
-            disputes: [
-                PaymentDispute(
+            clawbacks: [
+                PaymentClawback(
+                    .dispute,
                     id: id,
                     amount: total.amount,
                     isWithdrawn: moves.contains { $0 < 0 },

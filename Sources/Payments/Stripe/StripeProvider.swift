@@ -29,8 +29,11 @@ package struct StripeProvider: PaymentProvider {
         self.curl = curl
     }
 
-    package func open(_ order: PaymentOrder) async throws(PaymentError) -> TopUp.Page {
-        let session = try await answer(to: requests.open(order))
+    package func open(
+        _ order: PaymentOrder,
+        attempt: Int
+    ) async throws(PaymentError) -> TopUp.Page {
+        let session = try await answer(to: requests.open(order, attempt: attempt))
         guard let page = StripeObjects.page(session) else { throw Self.unreadable }
         return page
     }
@@ -46,17 +49,34 @@ package struct StripeProvider: PaymentProvider {
         guard let charge = intent["latest_charge"],
             var standing = StripeObjects.standing(ofCharge: charge, payment: id)
         else { throw Self.unreadable }
+        // Asked for whatever the charge says: one that failed leaves no trace on it.
+        try await add(requests.refunds(of: id), to: &standing) { refund in
+            StripeObjects.standing(ofRefund: refund, payment: id)
+        }
         // Asked for only when there is one: they are a request more, and rare.
         guard charge["disputed"] == .bool(true) else { return standing }
-        let list = try await answer(to: requests.disputes(of: id))
-        guard case .array(let disputes) = list["data"] else { throw Self.unreadable }
-        for dispute in disputes {
-            guard let told = StripeObjects.standing(ofDispute: dispute, payment: id),
-                told.currency == standing.currency
-            else { throw Self.unreadable }
-            standing.disputes += told.disputes
+        try await add(requests.disputes(of: id), to: &standing) { dispute in
+            StripeObjects.standing(ofDispute: dispute, payment: id)
         }
         return standing
+    }
+
+    /// Adds what a list has; each of it must be of the payment's currency.
+    private func add(
+        _ request: CurlRequest,
+        to standing: inout PaymentStanding,
+        _ read: (JSONTree) -> PaymentStanding?
+    ) async throws(PaymentError) {
+        let list = try await answer(to: request)
+        guard case .array(let objects) = list["data"], list["has_more"] != .bool(true) else {
+            throw Self.unreadable
+        }
+        for object in objects {
+            guard let told = read(object), told.currency == standing.currency else {
+                throw Self.unreadable
+            }
+            standing.clawbacks += told.clawbacks
+        }
     }
 
     package func notice(
@@ -85,7 +105,7 @@ package struct StripeProvider: PaymentProvider {
         let (status, bytes) = try received.get()
         guard let tree = try? JSONTree(parsing: bytes) else {
             throw PaymentError(
-                status >= 500 ? .unavailable : .refused,
+                status >= 500 ? .failed : .refused,
                 "Stripe answered \(status), and no JSON"
             )
         }
@@ -98,9 +118,10 @@ package struct StripeProvider: PaymentProvider {
         let error = tree["error"]
         let words = [error?["type"], error?["code"], error?["param"]]
             .compactMap { StripeObjects.name($0) }
-        let isPassing = status == 429 || status >= 500 || status == 409
+        // 409: the same key is being answered to somebody else.
+        let isBusy = status == 429 || status == 409
         return PaymentError(
-            isPassing ? .unavailable : .refused,
+            status >= 500 ? .failed : isBusy ? .unavailable : .refused,
             (["Stripe answered \(status)"] + words).joined(separator: ", ")
         )
     }

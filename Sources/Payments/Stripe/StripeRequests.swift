@@ -22,8 +22,10 @@ struct StripeRequests: Sendable {
     let baseURL: String
     let key: Secret
 
-    /// A Checkout session, the same one for each top-up.
-    func open(_ order: PaymentOrder) throws(PaymentError) -> CurlRequest {
+    /// A Checkout session, the same one for each attempt of a top-up.
+    ///
+    /// What Stripe answered to a key it answers again for a day, also that it failed.
+    func open(_ order: PaymentOrder, attempt: Int = 1) throws(PaymentError) -> CurlRequest {
         guard let count = StripeAmount.count(order.total, order.currency) else {
             throw PaymentError(
                 .refused,
@@ -46,6 +48,7 @@ struct StripeRequests: Sendable {
             // Paid in the account's currency, or the amount could not be compared.
             ("adaptive_pricing[enabled]", "false"),
         ]
+        let suffix = attempt == 1 ? "" : "-\(attempt)"
         for (name, value) in tags {
             form.append(("metadata[\(name)]", value))
             form.append(("payment_intent_data[metadata][\(name)]", value))
@@ -53,20 +56,27 @@ struct StripeRequests: Sendable {
         var request = request("POST", "/v1/checkout/sessions")
         request.fields += [
             ("content-type", "application/x-www-form-urlencoded"),
-            ("idempotency-key", "farebox-\(order.reference.topUp)"),
+            ("idempotency-key", "farebox-\(order.reference.topUp)\(suffix)"),
         ]
         request.body = Array(Self.encode(form).utf8)
         return request
     }
 
     func page(_ id: String) -> CurlRequest {
-        request("GET", "/v1/checkout/sessions/\(Self.escape(id))")
+        request("GET", "/v1/checkout/sessions/\(PercentCoding.encode(id))")
     }
 
     func payment(_ id: String) -> CurlRequest {
         request(
             "GET",
-            "/v1/payment_intents/\(Self.escape(id))?\(Self.encode([("expand[]", "latest_charge")]))"
+            "/v1/payment_intents/\(PercentCoding.encode(id))?\(Self.encode([("expand[]", "latest_charge")]))"
+        )
+    }
+
+    func refunds(of payment: String) -> CurlRequest {
+        request(
+            "GET",
+            "/v1/refunds?\(Self.encode([("payment_intent", payment), ("limit", "100")]))"
         )
     }
 
@@ -89,24 +99,8 @@ struct StripeRequests: Sendable {
         )
     }
 
-    static func encode(_ form: [(String, String)]) -> String {
-        form.map { "\(escape($0.0))=\(escape($0.1))" }.joined(separator: "&")
-    }
-
-    /// Escapes everything but the unreserved characters of RFC 3986 §2.3.
-    private static func escape(_ text: String) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        var bytes: [UInt8] = []
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"), UInt8(ascii: "~"):
-                bytes.append(byte)
-            default:
-                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 0xf)]]
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
+    private static func encode(_ form: [(String, String)]) -> String {
+        form.map { "\(PercentCoding.encode($0.0))=\(PercentCoding.encode($0.1))" }
+            .joined(separator: "&")
     }
 }

@@ -93,7 +93,7 @@ enum InvoiceCommands {
             let closed = try await invoices.list(account: invocation["--account"], month: month)
             var result = InvoiceSummary.result(closed.map(InvoiceSummary.init(stored:)))
             for (account, error) in report.failures {
-                result.text += "\n\(account) could not be closed: \(error.message)"
+                result.text += "\n\(account) could not be closed: \(error.explanation)"
                 result.exitCode = 1
             }
             return result

@@ -26,7 +26,7 @@ enum InvoiceReceiptCommand {
             }
             var result = InvoiceSummary.result(report.documents.map(InvoiceSummary.init(stored:)))
             for (account, error) in report.failures {
-                result.text += "\nreceipts of \(account) could not be made: \(error.message)"
+                result.text += "\nreceipts of \(account) could not be made: \(error.explanation)"
                 result.exitCode = 1
             }
             return result

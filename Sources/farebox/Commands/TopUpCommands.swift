@@ -50,13 +50,15 @@ enum TopUpCommands {
             .right("TAX"),
             .right("REFUNDED"),
             .right("DISPUTED"),
+            .right("REFUND FAILED"),
             .left("OPENED"),
             .left("PAID"),
             .left("PAYMENT")
         )
         table.rows = topUps.map { topUp in
-            let amounts = [topUp.amount, topUp.tax, topUp.refunded, topUp.disputed]
-                .map { $0.decimal(fractionDigitsMin: topUp.currency.exponent) }
+            let amounts = [
+                topUp.amount, topUp.tax, topUp.refunded, topUp.disputed, topUp.refundFailed,
+            ].map { $0.decimal(fractionDigitsMin: topUp.currency.exponent) }
             return [topUp.id.description, topUp.slug, topUp.status.rawValue] + amounts
                 + [
                     topUp.openedAt.description, topUp.paidAt?.description ?? "",

@@ -134,7 +134,8 @@ final class PaymentsRunner: Service {
 
     private static func report(_ report: NoticeDesk.Report, _ log: Log) {
         switch report {
-        case .credited(let topUp): changed(topUp, log)
+        case .changed(let topUp): changed(topUp, log)
+        case .refundFailed(let topUp): refundFailed(topUp, log)
         case .refused(let reason):
             log.error("a payment does not fit its top-up", ["reason": .text(reason)])
         case .failed(let error):
@@ -145,6 +146,7 @@ final class PaymentsRunner: Service {
     private static func report(_ notice: TopUpReconciler.Notice, _ log: Log) {
         switch notice {
         case .changed(let topUp): changed(topUp, log)
+        case .refundFailed(let topUp): refundFailed(topUp, log)
         case .refused(let id, let reason):
             log.error(
                 "a payment does not fit its top-up",
@@ -158,6 +160,16 @@ final class PaymentsRunner: Service {
         case .unavailable(let error):
             log.debug("top-ups wait for the database", ["error": .text(error)])
         }
+    }
+
+    private static func refundFailed(_ topUp: TopUp, _ log: Log) {
+        log.error(
+            "a refund failed at the payment provider, and its credit is there again",
+            [
+                "top_up": .text("\(topUp.id)"), "account": .text(topUp.slug),
+                "payment": .text(topUp.payment ?? ""),
+            ]
+        )
     }
 
     private static func changed(_ topUp: TopUp, _ log: Log) {

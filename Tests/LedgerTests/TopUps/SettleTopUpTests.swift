@@ -20,6 +20,7 @@ struct SettleTopUpTests {
             #expect((credited, repeated) == (1, 9))
             let head = try await stage.credit.head()
             #expect((head.version, head.balance) == (1, Pico(100)))
+            #expect(try await stage.alerts().kinds == ["topup.credited"])
             let shown = try await stage.topUps.show(topUp.id)
             #expect(shown.status == .credited && shown.payment == "pi_1")
             let grant = try await stage.credit.credits.list(CreditStage.slug).grants.first
@@ -125,6 +126,21 @@ struct SettleTopUpTests {
         }
     }
 
+    @Test func `failures of the provider lock nobody out`() async throws {
+        try await TopUpStage.run { stage in
+            for _ in 0..<TopUps.pendingMax + 5 {
+                let topUp = try await stage.begin()
+                try await stage.topUps.noteFailure(of: topUp, at: stage.credit.now)
+            }
+            let topUp = try await stage.open()
+            #expect(topUp.page != nil)
+            // One that has its page after all is open.
+            try await stage.topUps.noteFailure(of: topUp, at: stage.credit.now)
+            let shown = try await stage.topUps.show(topUp.id)
+            #expect(shown.page != nil && !shown.isPageMissing)
+        }
+    }
+
     @Test func `what is known of a top-up never changes`() async throws {
         try await TopUpStage.run { stage in
             _ = try await stage.paid()
@@ -141,7 +157,7 @@ struct SettleTopUpTests {
                     }
                 }
             }
-            for statement in ["DELETE FROM top_ups", "TRUNCATE top_ups, payment_disputes"] {
+            for statement in ["DELETE FROM top_ups", "TRUNCATE top_ups, payment_clawbacks"] {
                 await #expect(throws: (any Error).self) {
                     _ = try await ledger.owner.read { try $0.script(statement) }
                 }

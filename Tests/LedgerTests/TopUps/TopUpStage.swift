@@ -1,3 +1,4 @@
+import Postgres
 import Schema
 import Testing
 
@@ -15,15 +16,20 @@ struct TopUpStage {
         }
     }
 
-    /// A top-up with a page.
-    func open(_ amount: Int64 = 100, tax: Int64 = 0, key: String? = nil) async throws -> TopUp {
+    /// A top-up that the provider has still to make a page for.
+    func begin(_ amount: Int64 = 100, tax: Int64 = 0, key: String? = nil) async throws -> TopUp {
         let order = TopUps.Order(
             account: CreditStage.slug,
             amount: Pico(Int128(amount)),
             tax: Pico(Int128(tax)),
             provider: "stripe"
         )
-        let opened = try await topUps.open(order, at: credit.now, idempotencyKey: key)
+        return try await topUps.open(order, at: credit.now, idempotencyKey: key)
+    }
+
+    /// A top-up with a page.
+    func open(_ amount: Int64 = 100, tax: Int64 = 0, key: String? = nil) async throws -> TopUp {
+        let opened = try await begin(amount, tax: tax, key: key)
         let page = TopUp.Page(id: "cs_\(opened.id.hexadecimal)", url: "https://stripe/pay")
         return try await topUps.attach(page, to: opened)
     }
@@ -53,16 +59,23 @@ struct TopUpStage {
         return paid
     }
 
+    /// A refund by its name, as it stands now.
     @discardableResult
-    func refund(_ sum: Int64, _ payment: String = "pi_1") async throws -> PaymentEffect {
-        try await topUps.apply(
-            PaymentStanding(
-                payment: payment,
-                provider: "stripe",
-                currency: .usd,
-                refunded: Pico(Int128(sum))
+    func refund(
+        _ amount: Int64,
+        _ id: String = "re_1",
+        of payment: String = "pi_1",
+        failed: Bool = false
+    ) async throws -> PaymentEffect {
+        try await apply(
+            PaymentClawback(
+                .refund,
+                id: id,
+                amount: Pico(Int128(amount)),
+                isWithdrawn: true,
+                isReturned: failed
             ),
-            at: credit.now
+            of: payment
         )
     }
 
@@ -72,21 +85,45 @@ struct TopUpStage {
         returned: Bool = false,
         withdrawn: Bool = true
     ) async throws -> PaymentEffect {
-        let dispute = PaymentDispute(
-            id: "du_1",
-            amount: Pico(Int128(amount)),
-            isWithdrawn: withdrawn,
-            isReturned: returned
+        try await apply(
+            PaymentClawback(
+                .dispute,
+                id: "du_1",
+                amount: Pico(Int128(amount)),
+                isWithdrawn: withdrawn,
+                isReturned: returned
+            ),
+            of: "pi_1"
         )
-        return try await topUps.apply(
+    }
+
+    private func apply(
+        _ clawback: PaymentClawback,
+        of payment: String
+    ) async throws -> PaymentEffect {
+        try await topUps.apply(
             PaymentStanding(
-                payment: "pi_1",
+                payment: payment,
                 provider: "stripe",
                 currency: .usd,
-                disputes: [dispute]
+                clawbacks: [clawback]
             ),
             at: credit.now
         )
+    }
+
+    /// The kinds of the alerts that were written, in order, and what the last one says.
+    func alerts() async throws -> (kinds: [String], last: String?) {
+        let rows = try await credit.ledger.service.read { session in
+            try session.execute("SELECT kind, body FROM webhook_messages ORDER BY message_id")
+                .map { row in
+                    (
+                        kind: try row.get("kind", as: String.self),
+                        body: try row.get("body", as: String.self)
+                    )
+                }
+        }
+        return (rows.map(\.kind), rows.last?.body)
     }
 
     func balance() async throws -> Pico { try await credit.head().balance }

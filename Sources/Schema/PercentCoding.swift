@@ -1,8 +1,8 @@
 /// The escapes of URLs (RFC 3986 §2.1) and of forms.
-enum PercentCoding {
+package enum PercentCoding {
     /// Undoes the escapes; nil when one is cut off, is no hexadecimal, or what comes out is no
-    /// UTF-8.
-    static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+    /// UTF-8 or has a zero in it.
+    package static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
@@ -22,7 +22,7 @@ enum PercentCoding {
     }
 
     /// Escapes everything but the unreserved characters of RFC 3986 §2.3.
-    static func encode(_ text: some StringProtocol) -> String {
+    package static func encode(_ text: some StringProtocol) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in text.utf8 {
