@@ -47,6 +47,9 @@ package struct Invoices: Sendable {
         at now: Instant
     ) async throws(LedgerError) -> InvoiceDocument? {
         try await database.ledgerSnapshot { [prices, months] session in
+            // Planned for this very month, its statement would read all of the stream for what the
+            // projection lacks of it.
+            try session.keepPlans()
             let account = try AccountSummary.read(slug: slug, session)
             guard account.version > 0 else { return nil }
             let calendar = try months.calendar(of: account, through: now, session)
@@ -95,6 +98,7 @@ package struct Invoices: Sendable {
         at now: Instant
     ) async throws(LedgerError) -> ReadUsage? {
         try await database.ledgerSnapshot { [months] session in
+            try session.keepPlans()
             let account = try AccountSummary.read(slug: slug, session)
             let calendar = try months.calendar(of: account, through: now, session)
             let fold = try PeriodStore(session).read(account.id, at: account.version, calendar)
