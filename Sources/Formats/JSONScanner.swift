@@ -121,6 +121,8 @@ package struct JSONScanner {
                 throw JSONScanError(.unexpectedByte, at: index)
             }
             index &+= 1
+            // Whoever only looks at what comes moves to it, and has read nothing yet.
+            skipWhiteSpace()
             let start = index
             try visit(&self, JSONName(bytes: bytes, range: range, hasEscape: !isPlain))
             if index == start { try value() }
@@ -137,6 +139,7 @@ package struct JSONScanner {
         try descend()
         if try peek() == UInt8(ascii: "]") { return ascend() }
         while true {
+            skipWhiteSpace()
             let start = index
             try visit(&self)
             if index == start { try value() }

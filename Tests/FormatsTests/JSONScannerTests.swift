@@ -134,6 +134,21 @@ import Testing
         #expect(object["g"] == nil)
     }
 
+    @Test(arguments: [#"{"a": null, "b" :  [ 1, 2]}"#, #"{"a":null,"b":[1,2]}"#])
+    func `who only looks at a value has not read it, whatever white space is before`(
+        text: String
+    ) throws {
+        let body = bytes(text)
+        var scanner = JSONScanner(body, in: 0..<body.count)
+        var count = 0
+        try scanner.fields { (scanner, name) throws(JSONScanError) in
+            count += 1
+            _ = try scanner.peek()
+        }
+        try scanner.finish()
+        #expect(count == 2)
+    }
+
     @Test func `a repeated or escaped name is refused, for an upstream may take the other one`() {
         let duplicate = bytes(#"{"model":"cheap","x":1,"model":"dear"}"#)
         #expect(throws: JSONScanError(.duplicateName, at: 24)) {
