@@ -112,10 +112,11 @@ struct TopUpStage {
         )
     }
 
-    /// The kinds of the alerts that were written, in order, and what the last one says.
+    /// The kinds of the alerts that were written, by name, and what the last one says: those of one
+    /// instant have no order.
     func alerts() async throws -> (kinds: [String], last: String?) {
         let rows = try await credit.ledger.service.read { session in
-            try session.execute("SELECT kind, body FROM webhook_messages ORDER BY message_id")
+            try session.execute("SELECT kind, body FROM webhook_messages ORDER BY kind, message_id")
                 .map { row in
                     (
                         kind: try row.get("kind", as: String.self),
