@@ -11,6 +11,8 @@ extension World {
         limits.streamsMax = 2
         limits.poll = .milliseconds(200) ... .seconds(1)
         limits.sweepInterval = .seconds(2)
+        // An answer that is late is no costly sweep.
+        limits.sweepShare = 1
         return limits
     }()
 
