@@ -13,8 +13,9 @@ package struct ChatStreamRelay: StreamRelay {
     private let cacheWritesAsked: CacheWrites
     private var decoder: ServerSentEventDecoder
     private var text: WrittenText
-    private var reported = ChatUsage()
-    private var isUsageFinal = false
+    private var reported = ChatUsage(.chat)
+    /// Whether no text has come since usage was told: before that it is a running count.
+    private var isUsageCurrent = false
     /// One bit for each choice that has finished.
     private var finishedChoices: UInt128 = 0
     /// The first chunk with a choice, after which one of our own is made.
@@ -35,7 +36,13 @@ package struct ChatStreamRelay: StreamRelay {
     }
 
     package var usage: UsageReport? {
-        reported.report(cacheWritesAsked: cacheWritesAsked, isFinal: isUsageFinal)
+        reported.report(
+            cacheWritesAsked: cacheWritesAsked,
+            of: AnswerExtent(
+                isWhole: notices.hasEnded && isUsageCurrent,
+                hasContent: notices.hasContent
+            )
+        )
     }
 
     package var hasTextToCount: Bool { text.isFull }
@@ -108,7 +115,6 @@ package struct ChatStreamRelay: StreamRelay {
         }
         if bytes[range].starts(with: "[DONE]".utf8) {
             notices.hasTerminated = true
-            if reported.isPresent { isUsageFinal = true }
             return isBroken ? .hidden : .whole
         }
         let isNamedError = event.isNamed("error", in: decoder.buffer)
@@ -133,7 +139,11 @@ package struct ChatStreamRelay: StreamRelay {
         notices.noteText(bytes: chunk.textBytes)
         finishedChoices |= chunk.finishedChoices
         notices.hasFinished = finishedChoices.nonzeroBitCount >= choices
-        if chunk.hasUsage { isUsageFinal = notices.hasFinished || chunk.choiceCount == 0 }
+        if chunk.hasUsage {
+            isUsageCurrent = true
+        } else if chunk.textBytes > 0 {
+            isUsageCurrent = false
+        }
         if notices.upstreamError == nil { notices.upstreamError = chunk.error }
     }
 
@@ -230,22 +240,12 @@ struct ChatChunk {
             case "index": index = try scanner.value().integer(in: scanner.bytes) ?? 0
             case "finish_reason": hasFinished = try scanner.value().isReason
             case "delta", "text":
-                textBytes += try scanner.writtenText(
-                    &text,
-                    strand: Int(truncatingIfNeeded: index),
-                    skipping: Self.isNoText
-                )
+                var written = ChatText(choice: Int(truncatingIfNeeded: index))
+                try written.read(&scanner, into: &text)
+                textBytes += written.byteCount
             default: break
             }
         }
         if hasFinished, (0..<CallFacts.choicesMax).contains(index) { finishedChoices |= 1 << index }
-    }
-
-    /// Fields of a delta that the model did not write, or wrote elsewhere too.
-    static func isNoText(_ name: JSONName) -> Bool {
-        switch name {
-        case "role", "id", "type", "format", "reasoning_details", "annotations": true
-        default: false
-        }
     }
 }

@@ -8,8 +8,9 @@ package struct MessagesStreamRelay: StreamRelay {
     private var decoder: ServerSentEventDecoder
     private var text: WrittenText
     private var reported = MessagesUsage()
-    /// Whether a `message_delta` has told usage: what `message_start` tells is only a beginning.
-    private var hasDeltaUsage = false
+    /// Whether no text has come since a `message_delta` told usage: what `message_start` tells is
+    /// only a beginning.
+    private var isUsageCurrent = false
     private var hasStarted = false
     /// The content block that has begun and not ended.
     private var openBlock: Int64?
@@ -25,10 +26,12 @@ package struct MessagesStreamRelay: StreamRelay {
     }
 
     package var usage: UsageReport? {
-        let hasEnded = notices.hasFinished || notices.hasTerminated
-        return reported.report(
+        reported.report(
             cacheWritesAsked: cacheWritesAsked,
-            isFinal: hasDeltaUsage && hasEnded
+            of: AnswerExtent(
+                isWhole: notices.hasEnded && isUsageCurrent,
+                hasContent: notices.hasContent
+            )
         )
     }
 
@@ -95,7 +98,11 @@ package struct MessagesStreamRelay: StreamRelay {
         notices.noteText(bytes: body.textBytes)
         if body.hasStopReason { notices.hasFinished = true }
         if body.isStop { notices.hasTerminated = true }
-        if body.hasUsage { hasDeltaUsage = true }
+        if body.hasUsage {
+            isUsageCurrent = true
+        } else if body.textBytes > 0 {
+            isUsageCurrent = false
+        }
         if body.isStart { hasStarted = true }
         if let block = body.block { openBlock = body.hasContent ? block : nil }
         if notices.upstreamError == nil, body.isError || isNamedError || body.error != nil {
@@ -144,7 +151,7 @@ struct MessageEvent {
                 try readDelta(&scanner, text: &text)
             case "content_block":
                 hasContent = true
-                textBytes += try scanner.writtenText(&text, skipping: Self.isNoText)
+                textBytes += try scanner.messageText(&text)
             case "error": error = try scanner.upstreamError()
             default: break
             }
@@ -167,19 +174,9 @@ struct MessageEvent {
         try scanner.fieldsIfObject { scanner, name throws(JSONScanError) in
             if "stop_reason" ~= name {
                 hasStopReason = try scanner.value().isReason
-            } else if !Self.isNoText(name) {
-                textBytes += try scanner.writtenText(&text, skipping: Self.isNoText)
+            } else {
+                textBytes += try scanner.messageText(of: name, &text)
             }
-        }
-    }
-
-    /// Fields of a delta or a block that the model did not write.
-    static func isNoText(_ name: JSONName) -> Bool {
-        switch name {
-        case "type", "id", "signature", "data", "stop_sequence", "stop_details", "citation",
-            "citations", "content", "tool_use_id", "container", "context_management":
-            true
-        default: false
         }
     }
 }

@@ -126,11 +126,12 @@ struct MessagesUsage: Hashable, Sendable {
     /// `input_tokens` excludes what was read from and written to caches; `output_tokens` includes
     /// thinking.
     ///
-    /// - Parameter asked: the lifetime that writes count at where the upstream does not tell it.
-    func report(cacheWritesAsked asked: CacheWrites, isFinal: Bool) -> UsageReport? {
+    /// - Parameters:
+    ///   - asked: the lifetime that writes count at where the upstream does not tell it.
+    ///   - answer: what the usage was told of.
+    func report(cacheWritesAsked asked: CacheWrites, of answer: AnswerExtent) -> UsageReport? {
         guard isPresent else { return nil }
         var counter = counter
-        if counts.input == nil || counts.output == nil { counter.note(.missingCount) }
         var report = UsageReport()
         let totals = Self.tokens(counts, asked, &counter)
         report.tokens = totals
@@ -148,8 +149,12 @@ struct MessagesUsage: Hashable, Sendable {
         }
         report.webSearches = webSearches ?? 0
         report.serviceTier = serviceTier
-        report.isFinal = isFinal
         report.anomalies = counter.anomalies
+        report.judge(
+            hasInput: counts.input != nil,
+            hasOutput: counts.output != nil,
+            of: answer
+        )
         return report
     }
 

@@ -10,7 +10,7 @@ package struct ResponsesStreamRelay: StreamRelay {
     private let cacheWritesAsked: CacheWrites
     private var decoder: ServerSentEventDecoder
     private var text: WrittenText
-    private var reported = ChatUsage()
+    private var reported = ChatUsage(.responses)
     /// Whether the usage stood in the response's end, and not in a running count.
     private var isUsageFinal = false
     private var sequenceNumberNext: Int64 = 0
@@ -26,7 +26,10 @@ package struct ResponsesStreamRelay: StreamRelay {
     }
 
     package var usage: UsageReport? {
-        reported.report(cacheWritesAsked: cacheWritesAsked, isFinal: isUsageFinal)
+        reported.report(
+            cacheWritesAsked: cacheWritesAsked,
+            of: AnswerExtent(isWhole: isUsageFinal, hasContent: notices.hasContent)
+        )
     }
 
     package var hasTextToCount: Bool { text.isFull }

@@ -66,6 +66,8 @@ package struct StreamNotices: Hashable, Sendable {
     package internal(set) var endedInsideEvent = false
 
     package var hasContent: Bool { textEvents > 0 }
+    /// Whether nothing more is to be expected of the model.
+    var hasEnded: Bool { hasFinished || hasTerminated }
 
     mutating func noteText(bytes: Int64) {
         guard bytes > 0 else { return }
@@ -101,6 +103,9 @@ package struct UpstreamStreamError: Hashable, Sendable {
     package let message: String?
 
     static let unknown = Self(type: nil, message: nil)
+
+    /// What it says, in words for a client.
+    package var text: String { message ?? type ?? "without a reason" }
 }
 
 extension CallFacts {

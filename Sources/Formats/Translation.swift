@@ -125,7 +125,8 @@ package struct TranslatedCall: Sendable {
         return TranslatingStreamRelay(source, writer)
     }
 
-    /// An answer in one piece, in the client's format; nil when it is no answer.
+    /// An answer in one piece, in the client's format; nil when it is no answer: an error in place
+    /// of one is not made an empty message.
     package func answer(from body: [UInt8], as identity: AnswerIdentity) -> [UInt8]? {
         let read = UnaryResponse(
             endpoint: translation.upstream,
@@ -138,7 +139,7 @@ package struct TranslatedCall: Sendable {
             } else {
                 try? ChatCodec.answer(from: body)
             }
-        guard var answer = found else { return nil }
+        guard var answer = found, read.error == nil else { return nil }
         answer.usage = read.usage
         switch translation.client {
         case .messages: return MessagesCodec.body(of: answer, as: identity)

@@ -7,9 +7,24 @@ package struct UsageReport: Hashable, Sendable {
     package var webSearches: Int64 = 0
     /// The tier that was used; nil when the upstream does not say.
     package var serviceTier: ServiceTier?
-    /// Whether this is the whole: a stream's report is partial until the answer has ended.
-    package var isFinal = false
+    /// Whether the upstream has told the whole prompt.
+    package private(set) var isInputKnown = false
+    /// Whether it has told the whole output: a stream's count is partial until the answer has ended.
+    package private(set) var isOutputKnown = false
     package var anomalies: Set<UsageAnomaly> = []
+
+    /// Whether this is the whole, and nothing is left to be counted here.
+    package var isFinal: Bool { isInputKnown && isOutputKnown }
+}
+
+/// What is known of an answer beside its usage, by which that is judged.
+struct AnswerExtent {
+    /// Whether the usage was told behind all that was generated, and the answer has ended.
+    var isWhole = true
+    /// Whether there is anything that tokens were needed for.
+    var hasContent: Bool
+    /// Whether such an answer has output tokens at all: an embedding has none.
+    var hasOutputTokens = true
 }
 
 extension UsageReport {
@@ -17,7 +32,25 @@ extension UsageReport {
     package init(measured tokens: TokenUsage) {
         self.init()
         self.tokens = tokens
-        isFinal = true
+        isInputKnown = true
+        isOutputKnown = true
+    }
+
+    /// Says how far the counts can be relied on.
+    ///
+    /// What was not told is not known, and neither is a zero beside content: no model answers from
+    /// nothing, or in no tokens. Elsewhere such an answer is free.
+    mutating func judge(hasInput: Bool, hasOutput: Bool, of answer: AnswerExtent) {
+        let hasOutput = hasOutput || !answer.hasOutputTokens
+        if !hasInput || !hasOutput { anomalies.insert(.missingCount) }
+        let lacksInput = answer.hasContent && tokens.inputTotal == 0
+        let lacksOutput =
+            answer.hasContent && answer.hasOutputTokens && tokens.outputTotal == 0
+        isInputKnown = hasInput && !lacksInput
+        isOutputKnown = hasOutput && !lacksOutput && answer.isWhole
+        if answer.isWhole, hasInput && lacksInput || hasOutput && lacksOutput {
+            anomalies.insert(.zeroBesideContent)
+        }
     }
 }
 
@@ -29,8 +62,10 @@ package enum UsageAnomaly: String, CaseIterable, Sendable {
     case absurdCount = "absurd_count"
     /// A count that is not written as an integer, left out.
     case unreadableCount = "unreadable_count"
-    /// The count of prompt or output tokens is missing, and taken as zero.
+    /// The count of prompt or output tokens is missing, and is counted here.
     case missingCount = "missing_count"
+    /// A count of zero for an answer that has content, which is counted here.
+    case zeroBesideContent = "zero_beside_content"
     /// More cached tokens than prompt, lowered to it.
     case cachedAbovePrompt = "cached_above_prompt"
     /// More reasoning or audio than output, lowered to it.

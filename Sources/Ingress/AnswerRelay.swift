@@ -82,36 +82,48 @@ struct AnswerRelay {
             answer.fail(UpstreamFailure("sent what is not an answer", upstream: upstream))
             return answer
         }
+        if let error = read.error {
+            answer.fail(UpstreamFailure("sent no answer: \(error.text)", upstream: upstream))
+            answer.note(isClientGone: exchange.isClientGone)
+            return answer
+        }
+        guard let shown = await translated(body) else {
+            answer.fail(UpstreamFailure("sent what is not an answer", upstream: upstream))
+            return answer
+        }
+        await take(read, of: body, into: answer)
+        answer.lastBytes = .whole(status: response.status, fields: passedFields, body: shown)
+        answer.note(isClientGone: exchange.isClientGone)
+        return answer
+    }
+
+    /// Notes what a whole answer says of its usage, and counts what it does not say.
+    private func take(
+        _ read: UnaryResponse,
+        of body: [UInt8],
+        into answer: RelayedAnswer
+    ) async {
         answer.report = read.usage
         answer.textBytes = read.textBytes
-        if read.usage == nil, let vocabulary = admitted.routed.vocabulary {
-            answer.writtenTokens = await offLoop {
-                UnaryResponse.writtenTokens(
-                    endpoint: facts.endpoint,
-                    body: body,
-                    vocabulary: vocabulary
-                )
-            }
-        }
         // A whole answer is one piece at least, even where the model had nothing to say.
         answer.textEvents = read.hasFailed ? 0 : 1
         answer.isWhole = !read.hasFailed
         answer.status = response.status
         answer.outcome = .completed
-        answer.lastBytes = .whole(
-            status: response.status,
-            fields: passedFields,
-            body: await translated(body)
-        )
-        answer.note(isClientGone: exchange.isClientGone)
-        return answer
+        guard read.usage?.isFinal != true, let vocabulary = admitted.routed.vocabulary else {
+            return
+        }
+        let endpoint = admitted.facts.endpoint
+        answer.writtenTokens = await offLoop {
+            UnaryResponse.writtenTokens(endpoint: endpoint, body: body, vocabulary: vocabulary)
+        }
     }
 
-    /// A whole answer in the client's format.
-    private func translated(_ body: [UInt8]) async -> [UInt8] {
+    /// A whole answer in the client's format; nil when it is none.
+    private func translated(_ body: [UInt8]) async -> [UInt8]? {
         guard let translated = admitted.routed.translated else { return body }
         let identity = admitted.answerIdentity
-        return await scan(body) { translated.answer(from: $0, as: identity) } ?? body
+        return await scan(body) { translated.answer(from: $0, as: identity) }
     }
 
     private func refusal() async -> RelayedAnswer {
@@ -372,8 +384,7 @@ struct AnswerRelay {
     private func defect(of relay: any StreamRelay, _ withheld: [UInt8]) -> UpstreamFailure? {
         let notices = relay.notices
         if let error = notices.upstreamError {
-            let message = error.message ?? error.type ?? "without a reason"
-            return UpstreamFailure("failed in its stream: \(message)", upstream: upstream)
+            return UpstreamFailure("failed in its stream: \(error.text)", upstream: upstream)
         }
         // Some upstreams end without [DONE]: a stated finish will do.
         guard notices.hasTerminated || notices.hasFinished else {

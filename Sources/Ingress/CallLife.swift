@@ -65,9 +65,9 @@ struct CallLife {
     /// The phases behind `relay`.
     @inline(never)
     private func end(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async {
-        let usage = await meter(admitted, answer)
-        await settle(admitted, usage)
-        await deliver(answer, admitted, usage)
+        let reading = await meter(admitted, answer)
+        await settle(admitted, reading)
+        await deliver(answer, admitted, reading.usage)
     }
 
     // MARK: accept
@@ -238,7 +238,7 @@ struct CallLife {
                 now: services.now,
                 note: { answer in
                     let isMeasured = services.configuration.policy.interrupted == .measured
-                    let usage = isMeasured ? usage(admitted, answer) : admitted.draft
+                    let usage = isMeasured ? read(admitted, answer).usage : admitted.draft
                     await services.settlement.note(admitted, usage, callLoop)
                 }
             )
@@ -248,15 +248,15 @@ struct CallLife {
 
     // MARK: meter
 
-    private func meter(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async -> Usage {
-        usage(admitted, answer, await promptTokens(admitted, answer))
+    private func meter(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async -> Meter.Reading {
+        read(admitted, answer, await promptTokens(admitted, answer))
     }
 
-    private func usage(
+    private func read(
         _ admitted: AdmittedCall,
         _ answer: RelayedAnswer,
         _ promptTokens: Int64? = nil
-    ) -> Usage {
+    ) -> Meter.Reading {
         Meter(
             policy: services.configuration.policy.missingUsage,
             upstreamTerms: services.desk.snapshot.costTerms(
@@ -265,26 +265,27 @@ struct CallLife {
                 preferring: admitted.caller.account.currency,
                 at: admitted.admittedAt
             )
-        ).usage(admitted, answer, promptTokens: promptTokens, settledAt: callLoop.loop.time)
+        ).read(admitted, answer, promptTokens: promptTokens, settledAt: callLoop.loop.time)
     }
 
     /// The prompt's tokens where they are to be counted here.
     private func promptTokens(_ admitted: AdmittedCall, _ answer: RelayedAnswer) async -> Int64? {
-        guard answer.writtenTokens != nil, let vocabulary = admitted.routed.vocabulary else {
-            return nil
-        }
+        guard answer.writtenTokens != nil, answer.report?.isInputKnown != true,
+            let vocabulary = admitted.routed.vocabulary
+        else { return nil }
         return await PromptTokens.count(admitted.sent, vocabulary)
     }
 
     // MARK: settle
 
     /// Durable before the client gets its last byte.
-    private func settle(_ admitted: AdmittedCall, _ usage: Usage) async {
+    private func settle(_ admitted: AdmittedCall, _ reading: Meter.Reading) async {
+        let usage = reading.usage
         await services.settlement.settle(admitted, usage, callLoop)
         callLoop.running.end(admitted)
         arrival.rates?.settle(tokens: usage.tokens.inputTotal + usage.tokens.outputTotal)
-        services.metrics.settled(usage)
-        callLoop.log(admitted, usage)
+        services.metrics.settled(usage, anomalies: reading.anomalies)
+        callLoop.log(admitted, reading)
     }
 
     private func deliver(

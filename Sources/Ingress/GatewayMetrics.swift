@@ -1,3 +1,4 @@
+import Billing
 import Formats
 import Schema
 import Synchronization
@@ -8,6 +9,8 @@ package final class GatewayMetrics: Sendable {
     fileprivate struct UpstreamCounts {
         var outcomes: [UsageOutcome: Int64] = [:]
         var firstByte = LatencyHistogram()
+        /// What was wrong with what it said that calls used, by name.
+        var anomalies: [String: Int64] = [:]
     }
 
     fileprivate struct Counts {
@@ -58,10 +61,11 @@ package final class GatewayMetrics: Sendable {
     /// A call was answered with what an earlier one of the same `Idempotency-Key` was.
     func replayed() { counts.withLock { $0.replays += 1 } }
 
-    func settled(_ usage: Usage) {
+    /// - Parameter anomalies: what was wrong with what its upstream said that it used.
+    func settled(_ usage: Usage, anomalies: Set<String> = []) {
         counts.withLock { counts in
             if usage.isStreamed { counts.streams -= 1 }
-            counts.upstreams[usage.upstream, default: UpstreamCounts()].note(usage)
+            counts.upstreams[usage.upstream, default: UpstreamCounts()].note(usage, anomalies)
             counts.durations[usage.endpoint, default: LatencyHistogram()]
                 .observe(milliseconds: usage.latencyMilliseconds)
             counts.sources[usage.source, default: 0] += 1
@@ -133,8 +137,9 @@ package final class GatewayMetrics: Sendable {
 }
 
 extension GatewayMetrics.UpstreamCounts {
-    fileprivate mutating func note(_ usage: Usage) {
+    fileprivate mutating func note(_ usage: Usage, _ anomalies: Set<String>) {
         outcomes[usage.outcome, default: 0] += 1
+        for anomaly in anomalies { self.anomalies[anomaly, default: 0] += 1 }
         if let milliseconds = usage.firstByteMilliseconds {
             firstByte.observe(milliseconds: milliseconds)
         }
@@ -173,6 +178,30 @@ extension GatewayMetrics.Counts {
         text.begin("first_byte_seconds", "histogram", help: "From the request to the first byte.")
         for (upstream, counts) in upstreams {
             text.histogram("first_byte_seconds", label: "upstream", upstream, counts.firstByte)
+        }
+        writeAnomalies(upstreams, to: &text)
+    }
+
+    /// All kinds of each upstream that has had calls, so that an alert sees the first one come.
+    private func writeAnomalies(
+        _ upstreams: [(key: String, value: GatewayMetrics.UpstreamCounts)],
+        to text: inout PrometheusText
+    ) {
+        let kinds = Set(UsageAnomaly.allCases.map(\.rawValue))
+            .union(Charge.Anomaly.allCases.map(\.rawValue)).sorted()
+        text.begin(
+            "usage_anomalies_total",
+            "counter",
+            help: "Calls whose upstream reported what had to be made usable, by what it was."
+        )
+        for (upstream, counts) in upstreams {
+            for kind in kinds {
+                text.sample(
+                    "usage_anomalies_total",
+                    ["upstream": upstream, "kind": kind],
+                    "\(counts.anomalies[kind] ?? 0)"
+                )
+            }
         }
     }
 

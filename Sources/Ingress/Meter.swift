@@ -13,12 +13,19 @@ struct Meter {
     /// What the upstream's own model costs; nil when the price book does not know it.
     let upstreamTerms: PriceTerms?
 
-    func usage(
+    /// What a call comes to, and what was wrong with what its upstream said of it.
+    struct Reading {
+        var usage: Usage
+        /// The names of `UsageAnomaly` and `Charge.Anomaly`.
+        var anomalies: Set<String> = []
+    }
+
+    func read(
         _ admitted: AdmittedCall,
         _ answer: RelayedAnswer,
         promptTokens: Int64? = nil,
         settledAt: LoopTime
-    ) -> Usage {
+    ) -> Reading {
         var usage = admitted.draft
         usage.status = answer.status
         usage.outcome = answer.outcome
@@ -28,17 +35,18 @@ struct Meter {
         }
         let counted = counts(admitted, answer, promptTokens)
         usage.source = counted.source
-        guard counted.source != .none else { return usage }
+        var anomalies = Set(answer.report?.anomalies.map(\.rawValue) ?? [])
+        guard counted.source != .none else { return Reading(usage: usage, anomalies: anomalies) }
         let tier = answer.report?.serviceTier ?? admitted.facts.serviceTier ?? .standard
-        usage.apply(
-            Charge(
-                tokens: counted.tokens,
-                webSearches: answer.report?.webSearches ?? 0,
-                serviceTier: tier,
-                terms: admitted.admission.terms,
-                hold: admitted.admission.hold.amount
-            )
+        let charge = Charge(
+            tokens: counted.tokens,
+            webSearches: answer.report?.webSearches ?? 0,
+            serviceTier: tier,
+            terms: admitted.admission.terms,
+            hold: admitted.admission.hold.amount
         )
+        usage.apply(charge)
+        anomalies.formUnion(charge.anomalies.map(\.rawValue))
         usage.upstreamCost = upstreamTerms.map { terms in
             Charge.upstreamCost(
                 tokens: counted.tokens,
@@ -50,7 +58,7 @@ struct Meter {
         if let currency = upstreamTerms?.currency, currency != admitted.admission.terms.currency {
             usage.upstreamCostCurrency = currency
         }
-        return usage
+        return Reading(usage: usage, anomalies: anomalies)
     }
 
     private struct Counts {
@@ -83,32 +91,38 @@ struct Meter {
         }
     }
 
-    /// What was relayed, counted by its tokens or else by its length; a partial report still knows
-    /// the prompt exactly.
+    /// What of a call the upstream has not told, counted by its tokens or else by its length.
     ///
-    /// An image has tokens that only its upstream knows, so with one the whole is an estimate.
+    /// What it has told stands: a stream that broke off knows its prompt exactly, and a running
+    /// count is the least that was written. An image has tokens that only its upstream knows, so
+    /// with one the whole is an estimate.
     private func count(
         _ admitted: AdmittedCall,
         _ answer: RelayedAnswer,
         _ promptTokens: Int64?
     ) -> Counts {
         let facts = admitted.facts
-        let output =
-            answer.writtenTokens
-            ?? TokenEstimate.output(textBytes: answer.textBytes, events: answer.textEvents)
-        if let report = answer.report, report.tokens.inputTotal > 0 {
-            var tokens = report.tokens
-            tokens.output = max(tokens.output, output)
+        var tokens = answer.report?.tokens ?? TokenUsage()
+        let knowsOutput = answer.report?.isOutputKnown ?? false
+        if !knowsOutput {
+            let written =
+                answer.writtenTokens
+                ?? TokenEstimate.output(textBytes: answer.textBytes, events: answer.textEvents)
+            tokens.output = max(tokens.output, written)
+        }
+        if answer.report?.isInputKnown == true {
             return Counts(tokens: tokens, source: .upstreamPartial)
         }
-        var tokens = TokenUsage()
-        tokens.output = output
-        if answer.writtenTokens != nil, let promptTokens {
-            tokens.input = promptTokens + TokenEstimate.images(of: facts)
-            return Counts(tokens: tokens, source: facts.imageCount > 0 ? .estimated : .counted)
-        }
-        tokens.input = TokenEstimate.input(of: facts)
-        return Counts(tokens: tokens, source: .estimated)
+        let isCounted = answer.writtenTokens != nil && promptTokens != nil
+        let prompt =
+            isCounted
+            ? (promptTokens ?? 0) + TokenEstimate.images(of: facts)
+            : TokenEstimate.input(of: facts)
+        // What was read from caches may be told where the rest of the prompt is not.
+        tokens.input = max(0, prompt - tokens.inputTotal)
+        if knowsOutput { return Counts(tokens: tokens, source: .upstreamPartial) }
+        let isExact = isCounted && facts.imageCount == 0
+        return Counts(tokens: tokens, source: isExact ? .counted : .estimated)
     }
 }
 

@@ -8,7 +8,8 @@ extension CallLoop {
     private static let pathCharactersMax = 200
 
     /// One line for a call that was admitted: who, what, how it ended, and what it cost.
-    func log(_ admitted: AdmittedCall, _ usage: Usage) {
+    func log(_ admitted: AdmittedCall, _ reading: Meter.Reading) {
+        let usage = reading.usage
         info("call") { line in
             line.add("request_id", admitted.arrival.requestID)
             line.add("account", admitted.caller.account.slug)
@@ -22,6 +23,9 @@ extension CallLoop {
             line.add("output_tokens", usage.tokens.outputTotal)
             line.add("charge", usage.charge.description)
             line.add("latency_ms", usage.latencyMilliseconds)
+            if !reading.anomalies.isEmpty {
+                line.add("anomalies", reading.anomalies.sorted().joined(separator: ","))
+            }
             if let trace = admitted.arrival.trace { line.add("trace_id", trace.traceID) }
         }
     }

@@ -50,7 +50,10 @@ import Testing
         let metrics = GatewayMetrics()
         metrics.admitted(isStreamed: true)
         metrics.admitted(isStreamed: true)
-        metrics.settled(usage(.completed, latency: 1_200, firstByte: 50))
+        metrics.settled(
+            usage(.completed, latency: 1_200, firstByte: 50),
+            anomalies: ["zero_beside_content", "beyond_hold"]
+        )
         let lines = metrics.text(gauges: [("ready", 1)]).split(separator: "\n")
         for line in [
             #"farebox_calls_total{upstream="up",outcome="completed"} 1"#,
@@ -61,6 +64,9 @@ import Testing
             #"farebox_first_byte_seconds_bucket{upstream="up",le="0.05"} 1"#,
             #"farebox_first_byte_seconds_count{upstream="up"} 1"#,
             #"farebox_tokens_total{class="output"} 7"#,
+            #"farebox_usage_anomalies_total{upstream="up",kind="zero_beside_content"} 1"#,
+            #"farebox_usage_anomalies_total{upstream="up",kind="beyond_hold"} 1"#,
+            #"farebox_usage_anomalies_total{upstream="up",kind="missing_count"} 0"#,
             "farebox_charge_pico_total 70",
             "farebox_streams_open 1",
             "farebox_ready 1",

@@ -142,6 +142,44 @@ def test_a_free_answer_costs_nothing(gateways, upstream):
     assert (answer.status, usage["usage_source"], cost) == (200, "none", 0)
 
 
+@pytest.mark.parametrize("said", [{}, {"prompt_tokens": 0, "completion_tokens": 0}])
+def test_usage_that_says_nothing_of_an_answer_is_as_good_as_none(gateways, upstream, said):
+    """Elsewhere it is taken for the truth, and the call is free."""
+    upstream.script = whole(completion(said, TEXT))
+    for policy, source, expected in [
+        ("count", "counted", lambda usage: (PROMPT_TOKENS * decimal.Decimal("0.15")
+                                            + 11 * decimal.Decimal("0.60")) / 10**6),
+        ("hold", "estimated", lambda usage: decimal.Decimal(usage["hold"])),
+        ("free", "none", lambda usage: 0),
+    ]:
+        gateway = gateways(missingUsage=policy)
+        answer = post(gateway.url, CHAT, gateway.key, chat("demo-small", max_tokens=100))
+        usage, cost = usage_of(gateway, answer)
+        assert (usage["usage_source"], cost) == (source, expected(usage))
+
+
+def test_half_of_a_usage_is_kept_and_the_other_half_counted(gateways, upstream):
+    gateway = gateways(missingUsage="count")
+    for said, counts in [({"prompt_tokens": 500}, (500, 11)),
+                         ({"completion_tokens": 30}, (PROMPT_TOKENS, 30))]:
+        upstream.script = whole(completion(said, TEXT))
+        answer = post(gateway.url, CHAT, gateway.key, chat("demo-small", max_tokens=100))
+        usage, _ = usage_of(gateway, answer)
+        assert usage["usage_source"] == "upstream_partial"
+        assert (usage["input_tokens"], usage["output_tokens"]) == counts
+
+
+def test_reasoning_under_two_names_is_counted_once(gateways, upstream):
+    gateway = gateways(missingUsage="count")
+    answer = completion(None, TEXT)
+    answer["choices"][0]["message"].update(
+        reasoning=TEXT, reasoning_content=TEXT,
+        reasoning_details=[{"type": "reasoning.text", "text": TEXT}])
+    upstream.script = whole(answer)
+    answer = post(gateway.url, CHAT, gateway.key, chat("demo-small", max_tokens=100))
+    assert usage_of(gateway, answer)[0]["output_tokens"] == 2 * 11
+
+
 def leave(gateway, body):
     """Sends a call, reads the beginning of its answer, and goes."""
     where = urllib.parse.urlsplit(gateway.url)

@@ -182,6 +182,8 @@ FAILURES = {
     "garbage": (lambda connection, _: connection.sendall(b"garbage\r\n\r\n"), "broken", None),
     "an answer cut short": (whole(completion(USAGE), length=10_000), "broken", None),
     "no JSON": (whole(b"<html>busy</html>"), "broken", 200),
+    "an error for an answer": (whole({"error": {"message": "busy"}}), "broken", 200),
+    "nothing of an answer": (whole({"detail": "busy"}), "broken", 200),
 }
 
 
@@ -441,6 +443,10 @@ def test_failover_crosses_formats(gateway, upstreams):
     usage, cost = usage_of(gateway, call(gateway, "mixed"))
     assert (usage["upstream"], cost) == ("second", COST)
     assert attempts(usage) == [("messages", "one", "failed", 529)]
+    # Translated, an error with the status 200 would be a message without content.
+    upstreams["first"].answer = whole({"type": "error", "error": {"type": "overloaded_error"}})
+    usage, cost = usage_of(gateway, call(gateway, "mixed"))
+    assert (usage["upstream"], cost) == ("second", COST)
     upstreams["first"].answer = stream([MESSAGE_START, BLOCK, text_delta("Hi"), message_end()])
     answer = call(gateway, "mixed", stream=True)
     assert b'"content":"Hi"' in answer.body.replace(b" ", b"")

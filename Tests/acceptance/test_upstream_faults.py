@@ -14,6 +14,7 @@ from harness import Installation, wait_until
 
 CHAT = "/v1/chat/completions"
 MESSAGES = "/v1/messages"
+RESPONSES = "/v1/responses"
 # demo-small costs 0.15 and 0.60 USD a million tokens: 20 and 10 tokens.
 COST = decimal.Decimal("0.000009")
 
@@ -72,6 +73,8 @@ def call(gateway, upstream, script, path=CHAT, **body):
     upstream.script = script
     if path == CHAT:
         body = chat(**{"model": "demo-small", "max_tokens": 100, **body})
+    elif path == RESPONSES:
+        body = {"model": "demo-small", "max_output_tokens": 100, "input": "Hello", **body}
     else:
         body = {"model": "demo-claude", "max_tokens": 100,
                 "messages": [{"role": "user", "content": "Hello"}], **body}
@@ -90,6 +93,13 @@ FAILURES = {
     "an unknown key of ours": (whole({"error": "x"}, 401), 502, "upstream_refused"),
     "a rate limit": (whole({"error": "x"}, 429), 429, "upstream_refused"),
     "a redirect": (whole(b"", 302), 502, "upstream_refused"),
+    # A gateway behind us that calls its upstream's failure a success.
+    "an error for an answer": (
+        whole({"error": {"code": 502, "message": "Overloaded"}}), 502, "upstream_failed"),
+    "a named error for an answer": (
+        whole({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}),
+        502, "upstream_failed"),
+    "nothing of an answer": (whole({"detail": "busy", "usage": USAGE}), 502, "upstream_failed"),
 }
 
 
@@ -179,6 +189,47 @@ def test_a_message_that_breaks_ends_with_an_error_event(gateway, upstream, case)
     assert cost > 0
 
 
+RESPONSE_USAGE = {"input_tokens": 20, "output_tokens": 10, "total_tokens": 30}
+# How a response ends, and with which outcome: streamed, and in one piece.
+RESPONSE_ENDS = {
+    "completed": ("completed", "completed"),
+    "incomplete": ("completed", "completed"),
+    "failed": ("upstream_failed", "completed"),
+    "cancelled": ("upstream_failed", "completed"),
+}
+
+
+@pytest.mark.parametrize("has_usage", [True, False])
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("end", RESPONSE_ENDS)
+def test_a_response_is_charged_by_its_usage_however_it_ends(
+        gateway, upstream, end, streamed, has_usage):
+    """Elsewhere only completed ones are (new-api 5235, 7062, litellm 34352, 37710)."""
+    failed = end in ("failed", "cancelled")
+    message = {"type": "message", "id": "o", "role": "assistant", "status": "completed", "content": [
+        {"type": "output_text", "text": "Two words", "annotations": []}]}
+    response = {"id": "r", "object": "response", "created_at": 1, "model": "m", "status": end,
+                "output": [] if failed else [message],
+                "error": {"code": "server_error", "message": "x"} if failed else None,
+                "usage": RESPONSE_USAGE if has_usage else None}
+    script = stream([
+        event("response.output_text.delta", sequence_number=0, item_id="o", output_index=0,
+              content_index=0, delta="Two words", logprobs=[]),
+        event(f"response.{end}", sequence_number=1, response=response)],
+        pause=0.1) if streamed else whole(response)
+    answer = call(gateway, upstream, script, RESPONSES, stream=streamed)
+    assert answer.status == 200
+    usage, cost = usage_of(gateway, answer)
+    assert usage["outcome"] == RESPONSE_ENDS[end][0 if streamed else 1]
+    if has_usage:
+        assert (usage["usage_source"], cost) == ("upstream_final", COST)
+    elif failed and not streamed:
+        # Nothing was written, and nothing is known to be owed.
+        assert (usage["usage_source"], cost) == ("none", 0)
+    else:
+        assert usage["usage_source"] == "estimated" and cost > 0
+
+
 CHAT_USAGE = {
     "on its own chunk": [chunk("Hi"), chunk(finish="stop"), usage_chunk(USAGE), data("[DONE]")],
     "without the end marker": [chunk("Hi"), chunk(finish="stop"), usage_chunk(USAGE)],
@@ -222,23 +273,77 @@ def test_messages_usage_is_overwritten_never_summed(gateway, upstream):
         30, 5, 10)
 
 
+# What an upstream says, where the counts come from then, and what of it stands.
 LIES = {
-    "negative": {"prompt_tokens": -20, "completion_tokens": -10},
-    "more cached than there was": {**USAGE, "prompt_tokens_details": {"cached_tokens": 999}},
-    "absurd": {"prompt_tokens": 10**15, "completion_tokens": 10**15},
-    "beyond every integer": {"prompt_tokens": 10**30, "completion_tokens": 10},
-    "of another type": {"prompt_tokens": "20", "completion_tokens": [10]},
+    "negative": ({"prompt_tokens": -20, "completion_tokens": -10}, "estimated", {}),
+    "more cached than there was": (
+        {**USAGE, "prompt_tokens_details": {"cached_tokens": 999}}, "upstream_final",
+        {"input_tokens": 0, "cache_read_tokens": 20, "output_tokens": 10}),
+    "absurd": ({"prompt_tokens": 10**15, "completion_tokens": 10**15}, "upstream_final", {}),
+    "beyond every integer": (
+        {"prompt_tokens": 10**30, "completion_tokens": 10}, "upstream_final",
+        {"output_tokens": 10}),
+    "of another type": ({"prompt_tokens": "20", "completion_tokens": [10]}, "estimated", {}),
+    "no integers": ({"prompt_tokens": 20.0, "completion_tokens": 10.0}, "estimated", {}),
+    "nothing": ({}, "estimated", {}),
+    "a total alone": ({"total_tokens": 42}, "estimated", {}),
+    "nothing used": ({"prompt_tokens": 0, "completion_tokens": 0}, "estimated", {}),
+    "a prompt alone": ({"prompt_tokens": 20}, "upstream_partial", {"input_tokens": 20}),
+    "output alone": ({"completion_tokens": 10}, "upstream_partial", {"output_tokens": 10}),
+    "two dialects, one of them empty": (
+        {**USAGE, "input_tokens": 0, "output_tokens": 0, "input_tokens_details": None},
+        "upstream_final", {"input_tokens": 20, "output_tokens": 10}),
+    "two dialects, the empty one first": (
+        {"input_tokens": 0, "output_tokens": 0, **USAGE}, "upstream_final",
+        {"input_tokens": 20, "output_tokens": 10}),
 }
 
 
+@pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("case", LIES)
-def test_an_upstream_that_lies_can_neither_credit_nor_overcharge(gateway, upstream, case):
-    answer = call(gateway, upstream, whole(completion(LIES[case])))
+def test_an_upstream_that_lies_can_neither_credit_nor_overcharge(
+        gateway, upstream, case, streamed):
+    said, source, counts = LIES[case]
+    script = (stream([chunk("Two words"), chunk(finish="stop"), usage_chunk(said), data("[DONE]")])
+              if streamed else whole(completion(said)))
+    answer = call(gateway, upstream, script, stream=streamed)
     assert answer.status == 200
     usage, cost = usage_of(gateway, answer)
-    assert 0 <= cost <= decimal.Decimal(usage["hold"])
+    assert usage["usage_source"] == source
+    # Two words came of a prompt: neither is free.
+    assert usage["input_tokens"] + usage["cache_read_tokens"] > 0 and usage["output_tokens"] > 0
+    assert {name: usage[name] for name in counts} == counts
+    assert 0 < cost <= decimal.Decimal(usage["hold"])
     if case == "absurd":
         assert decimal.Decimal(usage["excess"]) > 0
+
+
+@pytest.mark.parametrize("end", [["[DONE]"], [], [None]])
+def test_usage_from_before_the_text_is_no_end_of_it(gateway, upstream, end):
+    """Elsewhere the first usage is taken for the last, and the answer is free (facility 248)."""
+    early = usage_chunk({"prompt_tokens": 20, "completion_tokens": 0})
+    events = [early, chunk("One "), chunk("two")]
+    if end == ["[DONE]"]:
+        events += [chunk(finish="stop"), data("[DONE]")]
+    answer = call(gateway, upstream, stream(events, ends=end != [None]), stream=True)
+    usage, cost = usage_of(gateway, answer)
+    assert usage["usage_source"] == "upstream_partial"
+    assert usage["input_tokens"] == 20 and usage["output_tokens"] >= 2
+    assert cost > 0
+
+
+def test_what_an_upstream_got_wrong_is_counted_and_logged(gateway, upstream):
+    """A usage that had to be mended is seen by whoever runs the gateway (new-api 5003, octopus 243)."""
+    name = 'farebox_usage_anomalies_total{upstream="chat",kind="negative_count"}'
+    before = int(gateway.metrics().get(name, "0"))
+    answer = call(gateway, upstream, whole(completion(LIES["negative"][0])))
+    usage_of(gateway, answer)
+    assert int(gateway.metrics()[name]) == before + 1
+    line = wait_until(
+        lambda: [line for line in gateway.process.log.read_text().splitlines()
+                 if answer.fields["x-request-id"] in line and '"anomalies"' in line],
+        90, "the line of the log")
+    assert json.loads(line[0])["anomalies"] == "negative_count,zero_beside_content"
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -34,8 +34,9 @@ struct ChatStreamSource: StreamSource {
     var notices = StreamNotices()
     var written: WrittenText
     private let cacheWritesAsked: CacheWrites
-    private var reported = ChatUsage()
-    private var isUsageFinal = false
+    private var reported = ChatUsage(.chat)
+    /// Whether no text has come since usage was told: before that it is a running count.
+    private var isUsageCurrent = false
     private var blocks = BlockSequencer()
     private var calls: [Call] = []
     private var hasStarted = false
@@ -54,7 +55,13 @@ struct ChatStreamSource: StreamSource {
     }
 
     var usage: UsageReport? {
-        reported.report(cacheWritesAsked: cacheWritesAsked, isFinal: isUsageFinal)
+        reported.report(
+            cacheWritesAsked: cacheWritesAsked,
+            of: AnswerExtent(
+                isWhole: notices.hasEnded && isUsageCurrent,
+                hasContent: notices.hasContent
+            )
+        )
     }
 
     mutating func read(
@@ -63,19 +70,17 @@ struct ChatStreamSource: StreamSource {
         into events: inout [Neutral.StreamEvent]
     ) throws(JSONScanError) {
         if bytes[range].starts(with: "[DONE]".utf8) {
-            notices.hasTerminated = true
-            if reported.isPresent { isUsageFinal = true }
+            // What has no finish does not end with the marker: its client is told that it broke off.
+            if stop != nil { notices.hasTerminated = true }
             return end(into: &events)
         }
         var hasUsage = false
-        var choiceCount = 0
         var text: Int64 = 0
         var scanner = JSONScanner(bytes, in: range)
         try scanner.fields { scanner, name throws(JSONScanError) in
             switch name {
             case "choices":
                 try scanner.elementsIfArray { scanner throws(JSONScanError) in
-                    choiceCount += 1
                     text += try readChoice(&scanner, into: &events)
                 }
             case "usage" where try scanner.peek() == UInt8(ascii: "{"):
@@ -90,7 +95,11 @@ struct ChatStreamSource: StreamSource {
         try scanner.finish()
         notices.noteText(bytes: text)
         if stop != nil { notices.hasFinished = true }
-        if hasUsage { isUsageFinal = notices.hasFinished || choiceCount == 0 }
+        if hasUsage {
+            isUsageCurrent = true
+        } else if text > 0 {
+            isUsageCurrent = false
+        }
     }
 
     mutating func finish(into events: inout [Neutral.StreamEvent]) {
@@ -109,7 +118,6 @@ struct ChatStreamSource: StreamSource {
     }
 
     private mutating func end(into events: inout [Neutral.StreamEvent]) {
-        // A marker alone is no reason to stop: what has no finish is not made to look whole.
         guard let stop, !hasEnded else { return }
         hasEnded = true
         start(into: &events)
@@ -264,7 +272,9 @@ struct MessagesStreamSource: StreamSource {
     var written: WrittenText
     private let cacheWritesAsked: CacheWrites
     private var reported = MessagesUsage()
-    private var hasDeltaUsage = false
+    /// Whether no text has come since a `message_delta` told usage: what `message_start` tells is
+    /// only a beginning.
+    private var isUsageCurrent = false
     private var blocks = BlockSequencer()
     private var hasStarted = false
     private var stop: Neutral.Stop?
@@ -276,10 +286,12 @@ struct MessagesStreamSource: StreamSource {
     }
 
     var usage: UsageReport? {
-        let hasEnded = notices.hasFinished || notices.hasTerminated
-        return reported.report(
+        reported.report(
             cacheWritesAsked: cacheWritesAsked,
-            isFinal: hasDeltaUsage && hasEnded
+            of: AnswerExtent(
+                isWhole: notices.hasEnded && isUsageCurrent,
+                hasContent: notices.hasContent
+            )
         )
     }
 
@@ -292,7 +304,11 @@ struct MessagesStreamSource: StreamSource {
         var scanner = JSONScanner(bytes, in: range)
         try event.read(&scanner, usage: &reported)
         try scanner.finish()
-        if event.hasUsage { hasDeltaUsage = true }
+        if event.hasUsage {
+            isUsageCurrent = true
+        } else if event.textBytes > 0 {
+            isUsageCurrent = false
+        }
         if let reason = event.stopReason {
             stop = .init(message: reason, sequence: event.stopSequence)
             notices.hasFinished = true
