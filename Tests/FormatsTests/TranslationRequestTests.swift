@@ -289,6 +289,62 @@ import Testing
         )
     }
 
+    @Test func `each block of thinking comes back with its own text and signature`() throws {
+        func replayed(_ details: String, plain: String) throws -> String {
+            try toMessages(
+                #"""
+                "messages":[{"role":"user","content":"a"},{"role":"assistant","content":"d",
+                "reasoning_content":"\#(plain)","reasoning_details":[\#(details)]}]
+                """#
+            )
+        }
+        let both =
+            #"{"type":"thinking","thinking":"Hm, so","signature":"c2ln"},{"type":"thinking","thinking":"Ha","signature":"bmV4dA"}"#
+        // As a client that joins the pieces of one index sends it, and as one that does not.
+        for details in [
+            #"{"type":"reasoning.text","index":0,"text":"Hm, so","signature":"c2ln"},{"type":"reasoning.text","index":1,"text":"Ha","signature":"bmV4dA"}"#,
+            #"{"type":"reasoning.text","index":0,"text":"Hm"},{"type":"reasoning.text","index":0,"text":", so"},"#
+                + #"{"type":"reasoning.text","index":0,"signature":"c2ln"},{"type":"reasoning.text","index":1,"text":"Ha"},"#
+                + #"{"type":"reasoning.text","index":1,"signature":"bmV4dA"}"#,
+        ] {
+            #expect(try replayed(details, plain: "Hm, soHa").contains(both))
+        }
+        // Two signatures of one text: whose is whose, nobody can tell.
+        let nameless =
+            #"{"type":"reasoning.text","index":0,"signature":"c2ln"},{"type":"reasoning.text","index":1,"signature":"bmV4dA"}"#
+        let fault = #expect(throws: RequestFault.self) {
+            _ = try replayed(nameless, plain: "HmHa")
+        }
+        #expect(fault?.parameter == "messages[1].reasoning_details[0].text")
+    }
+
+    @Test(arguments: [
+        (
+            Endpoint.chatCompletions, APIFormat.anthropic,
+            #""messages":[{"role":"system","content":[{"type":"text","text":"See"},{"type":"image_url","image_url":{"url":"https://x/y.png"}}]},{"role":"user","content":"hi"}]"#,
+            "messages[0].content[1].type"
+        ),
+        (
+            .responses, .anthropic,
+            #""input":[{"role":"developer","content":[{"type":"input_image","image_url":"https://x/y.png"}]},{"role":"user","content":"hi"}]"#,
+            "input[0].content[0].type"
+        ),
+        (
+            .responses, .openAI,
+            #""input":[{"role":"user","content":"hi"},{"role":"system","content":[{"type":"input_image","image_url":"https://x/y.png"}]}]"#,
+            "input[1].content[0].type"
+        ),
+    ])
+    func `an image among instructions is refused, not left out`(
+        client: Endpoint,
+        upstream: APIFormat,
+        fields: String,
+        name: String
+    ) {
+        let body = #"{"model":"m",\#(fields)}"#
+        #expect(refusal(body, from: client, to: upstream) == name)
+    }
+
     @Test(arguments: [
         (#""top_k":5"#, "top_k"), (#""stop_sequences":["a","b","c","d","e"]"#, "stop_sequences"),
         (#""tools":[{"type":"bash_20250124","name":"bash"}]"#, "tools[0].type"),

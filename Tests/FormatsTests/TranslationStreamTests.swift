@@ -117,7 +117,9 @@ import Testing
         #expect(
             Self.data(output) == [
                 delta(#"{"role":"assistant","content":""}"#),
-                delta(#"{"reasoning_content":"Hm"}"#),
+                delta(
+                    #"{"reasoning_content":"Hm","reasoning_details":[{"type":"reasoning.text","index":0,"text":"Hm"}]}"#
+                ),
                 delta(
                     #"{"reasoning_details":[{"type":"reasoning.text","index":0,"signature":"c2ln"}]}"#
                 ),
@@ -300,6 +302,26 @@ import Testing
         #expect(added == 2)
     }
 
+    @Test func `two blocks of thinking are told apart by their index`() throws {
+        func block(_ index: Int, _ text: String, _ signature: String) -> [String] {
+            [
+                #"{"type":"content_block_start","index":\#(index),"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
+                #"{"type":"content_block_delta","index":\#(index),"delta":{"type":"thinking_delta","thinking":"\#(text)"}}"#,
+                #"{"type":"content_block_delta","index":\#(index),"delta":{"type":"signature_delta","signature":"\#(signature)"}}"#,
+                #"{"type":"content_block_stop","index":\#(index)}"#,
+            ]
+        }
+        let stream = (block(0, "Hm", "c2ln") + block(1, "Ha", "bmV4dA"))
+            .map { "event: x\ndata: \($0)\n\n" }.joined()
+        let output = text(try Self.relayed(bytes(stream), .chatCompletions, .anthropic).output)
+        for (index, text, signature) in [(0, "Hm", "c2ln"), (1, "Ha", "bmV4dA")] {
+            let detail = #""reasoning_details":[{"type":"reasoning.text","index":\#(index),"#
+            let piece = #"{"reasoning_content":"\#(text)",\#(detail)"text":"\#(text)"}]}"#
+            #expect(output.contains(piece))
+            #expect(output.contains(#"{\#(detail)"signature":"\#(signature)"}]}"#))
+        }
+    }
+
     // MARK: usage
 
     @Test(arguments: TranslationStreamTests.pairs)
@@ -364,6 +386,17 @@ import Testing
     }
 
     // MARK: failures
+
+    @Test func `an end marker without a finish is no end, and its client is told`() throws {
+        let stream = Self.chunk(#"{"content":"Hi"}"#) + Self.usageChunk + "data: [DONE]\n\n"
+        for client in [Endpoint.messages, .responses] {
+            let relayed = try Self.relayed(bytes(stream), client, .openAI)
+            // Else the call counts as completed, and nothing tells the client that it ended.
+            #expect(!relayed.notices.hasTerminated && !relayed.notices.hasFinished)
+            #expect(relayed.usage?.isFinal == false)
+            #expect(!text(relayed.output).contains("message_stop"))
+        }
+    }
 
     @Test(arguments: TranslationStreamTests.pairs)
     func `a stream that breaks has no end made up, and tells its error in the client's format`(

@@ -20,7 +20,7 @@ extension ChatCodec {
             let role = try reader.required(message, "role", path)
             switch role {
             case "system", "developer":
-                request.instruct(try Self.parts(reader, message, path))
+                try request.instruct(try Self.parts(reader, message, path), "\(path).content")
             case "user":
                 request.add(.user, try Self.parts(reader, message, path))
             case "assistant":
@@ -167,37 +167,83 @@ extension ChatCodec {
             return plain.map { [.text($0, signature: nil)] } ?? []
         }
         let detailsPath = "\(path).reasoning_details"
-        var found: [Neutral.Reasoning] = []
+        var found: [ReasoningDetail] = []
         for (index, element) in try reader.elements(details, detailsPath).enumerated() {
             let path = "\(detailsPath)[\(index)]"
-            let detail = try reader.reader.object(element, path)
-            switch try reader.required(detail, "type", path) {
-            case "reasoning.text":
-                // A stream tells the text first and then, in a detail of its own, the signature.
-                let text = try reader.text(detail, "text", path) ?? plain ?? ""
-                found.append(.text(text, signature: try reader.text(detail, "signature", path)))
-            case "reasoning.encrypted":
-                found.append(.redacted(try reader.required(detail, "data", path)))
-            default:
-                continue
+            guard let detail = try ReasoningDetail(element, reader, path) else { continue }
+            if found.last?.goesOn(with: detail) == true {
+                found[found.count - 1].take(detail)
+            } else {
+                found.append(detail)
             }
         }
-        return found
+        let blocks = found.filter { $0.data == nil }
+        guard let plain, blocks.allSatisfy({ $0.text == nil }) else {
+            return found.map { $0.reasoning(text: "") }
+        }
+        // Whose text it was that a signature is of, nobody can tell where there are several.
+        if blocks.count > 1 { throw .missing("\(blocks[0].path).text") }
+        return found.map { $0.reasoning(text: plain) }
+    }
+}
+
+/// One block of reasoning as a chat's message has it, perhaps in the pieces of its stream: a
+/// client may join those of one index, or send them back as they came.
+private struct ReasoningDetail {
+    let path: String
+    let index: Int64?
+    /// What is encrypted; nil for a text.
+    let data: String?
+    private(set) var text: String?
+    private var signature: String?
+
+    /// Nil for a kind that says nothing to an upstream of another format.
+    init?(
+        _ value: JSONValue,
+        _ reader: TranslationReader,
+        _ path: String
+    ) throws(RequestFault) {
+        let detail = try reader.reader.object(value, path)
+        self.path = path
+        index = detail.present("index")?.integer(in: reader.bytes)
+        switch try reader.required(detail, "type", path) {
+        case "reasoning.text":
+            data = nil
+            text = try reader.text(detail, "text", path)
+            signature = try reader.text(detail, "signature", path)
+        case "reasoning.encrypted": data = try reader.required(detail, "data", path)
+        default: return nil
+        }
+    }
+
+    func goesOn(with next: Self) -> Bool {
+        index != nil && index == next.index && data == nil && next.data == nil
+    }
+
+    mutating func take(_ next: Self) {
+        if let more = next.text { text = (text ?? "") + more }
+        signature = next.signature ?? signature
+    }
+
+    /// - Parameter elsewhere: the text where the detail has none.
+    func reasoning(text elsewhere: String) -> Neutral.Reasoning {
+        data.map { .redacted($0) } ?? .text(text ?? elsewhere, signature: signature)
     }
 }
 
 extension Neutral.Request {
     /// Adds instructions: before the conversation, or amid it.
-    mutating func instruct(_ parts: [Neutral.Part]) {
-        guard turns.isEmpty else {
-            turns.append(Neutral.Turn(.system, parts))
-            return
-        }
-        for part in parts {
-            if case .text(let text) = part.content {
-                system.append(Neutral.Text(text, cache: part.cache))
+    ///
+    /// - Throws: when they are not all text; no other format has room for images there.
+    mutating func instruct(_ parts: [Neutral.Part], _ path: String) throws(RequestFault) {
+        var texts: [Neutral.Text] = []
+        for (index, part) in parts.enumerated() {
+            guard case .text(let text) = part.content else {
+                throw .untranslatable("\(path)[\(index)].type", " of an instruction")
             }
+            texts.append(Neutral.Text(text, cache: part.cache))
         }
+        if turns.isEmpty { system += texts } else { turns.append(Neutral.Turn(.system, parts)) }
     }
 
     /// Adds parts to the conversation: all results of a turn's tools, and what the user says to

@@ -45,7 +45,7 @@ extension MessagesCodec {
         try readToolChoice(reader, into: &request)
         try readThinking(reader, into: &request)
         if let system = reader.body.present("system") {
-            request.instruct(try parts(of: system, reader, "system"))
+            try request.instruct(try parts(of: system, reader, "system"), "system")
         }
         try readMessages(reader, into: &request)
         return request

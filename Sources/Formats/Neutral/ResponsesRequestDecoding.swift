@@ -193,7 +193,7 @@ extension ResponsesCodec {
         let parts = try parts(of: item["content"], reader, "\(path).content")
         switch role {
         case "user": request.add(.user, parts)
-        case "system", "developer": request.instruct(parts)
+        case "system", "developer": try request.instruct(parts, "\(path).content")
         case "assistant": for part in parts { request.continueAnswer(part.content) }
         default: throw .untranslatable("\(path).role", " '\(role)'")
         }

@@ -46,9 +46,17 @@ struct ChatStreamWriter: StreamWriter {
         case .piece(let text):
             piece(text, into: &output)
         case .signature(let signature):
-            detail("reasoning.text", "signature", signature, into: &output)
+            chunk(into: &output) { output in
+                output.append(raw: "{")
+                detail("reasoning.text", "signature", signature, into: &output)
+                output.append(raw: "}")
+            }
         case .close:
-            if case .toolCall = openBlock { callCount += 1 }
+            switch openBlock {
+            case .toolCall: callCount += 1
+            case .reasoning, .redactedReasoning: detailCount += 1
+            case .text, .refusal, nil: break
+            }
             openBlock = nil
         case .finish(let stop, let usage):
             finish(stop, usage, into: &output)
@@ -61,11 +69,15 @@ struct ChatStreamWriter: StreamWriter {
         output += tail
     }
 
-    private mutating func open(_ block: Neutral.Block, into output: inout [UInt8]) {
+    private func open(_ block: Neutral.Block, into output: inout [UInt8]) {
         switch block {
         case .text, .refusal, .reasoning: break
         case .redactedReasoning(let data):
-            detail("reasoning.encrypted", "data", data, into: &output)
+            chunk(into: &output) { output in
+                output.append(raw: "{")
+                detail("reasoning.encrypted", "data", data, into: &output)
+                output.append(raw: "}")
+            }
         case .toolCall(let id, let name):
             let index = callCount
             chunk(into: &output) { output in
@@ -87,7 +99,15 @@ struct ChatStreamWriter: StreamWriter {
                 output.append(raw: #""}}]}"#)
                 return
             case .refusal: output.append(raw: #"{"refusal":""#)
-            case .reasoning: output.append(raw: #"{"reasoning_content":""#)
+            case .reasoning:
+                // Once for those who show it, and once for those who send it back: which text a
+                // signature is of, several blocks could not tell otherwise.
+                output.append(raw: #"{"reasoning_content":""#)
+                output += text
+                output.append(raw: #"","#)
+                detail("reasoning.text", "text", text, into: &output)
+                output.append(raw: "}")
+                return
             case .text, .redactedReasoning, nil: output.append(raw: #"{"content":""#)
             }
             output += text
@@ -95,22 +115,18 @@ struct ChatStreamWriter: StreamWriter {
         }
     }
 
-    /// A detail of the reasoning, which a client sends back so that the upstream takes it.
-    private mutating func detail(
+    /// A detail of the reasoning, which a client sends back so that the upstream takes it; those of
+    /// one block have one index.
+    private func detail(
         _ type: StaticString,
         _ field: StaticString,
         _ value: ArraySlice<UInt8>,
         into output: inout [UInt8]
     ) {
-        let index = detailCount
-        detailCount += 1
-        chunk(into: &output) { output in
-            output +=
-                #"{"reasoning_details":[{"type":"\#(type)","index":\#(index),"\#(field)":""#
-                .utf8
-            output += value
-            output.append(raw: #""}]}"#)
-        }
+        output += #""reasoning_details":[{"type":"\#(type)","index":\#(detailCount),"#.utf8
+        output += #""\#(field)":""#.utf8
+        output += value
+        output.append(raw: #""}]"#)
     }
 
     private func finish(
