@@ -154,7 +154,7 @@ let targets: [Target] = [
     ),
     .testTarget(
         name: "FareboxTests",
-        dependencies: ["farebox", "Ingress", "Billing", "Payments", "Schema"],
+        dependencies: ["farebox", "Ingress", "Billing", "Formats", "Payments", "Schema"],
         swiftSettings: settings
     ),
     .testTarget(name: "TidyTests", swiftSettings: settings),

@@ -81,7 +81,7 @@ package struct CallFacts: Hashable, Sendable {
 }
 
 /// The name of the field that limits output.
-package enum OutputCapField: String, Sendable {
+package enum OutputCapField: String, CaseIterable, Sendable {
     case maxTokens = "max_tokens"
     case maxCompletionTokens = "max_completion_tokens"
     case maxOutputTokens = "max_output_tokens"
@@ -131,6 +131,8 @@ struct BodyPlaces: Hashable, Sendable {
     var maxTokens: Range<Int>?
     var maxCompletionTokens: Range<Int>?
     var maxOutputTokens: Range<Int>?
+    /// The name of the cap that the client set, between its quotes, where the format has two.
+    var capName: Range<Int>?
     var streamOptions: StreamOptions = .absent
 
     func cap(_ field: OutputCapField) -> Range<Int>? {

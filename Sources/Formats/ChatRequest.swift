@@ -39,11 +39,11 @@ enum ChatRequest {
         _ reader: RequestReader,
         into facts: inout CallFacts
     ) throws(RequestFault) {
-        let older = reader.body["max_tokens"]
-        let newer = reader.body["max_completion_tokens"]
+        let older = reader.body.field("max_tokens")
+        let newer = reader.body.field("max_completion_tokens")
         let bounds = 1...TokenUsage.countMax
-        let olderCap = try reader.integer(older, "max_tokens", in: bounds)
-        let newerCap = try reader.integer(newer, "max_completion_tokens", in: bounds)
+        let olderCap = try reader.integer(older?.value, "max_tokens", in: bounds)
+        let newerCap = try reader.integer(newer?.value, "max_completion_tokens", in: bounds)
         if olderCap != nil, newerCap != nil {
             throw RequestFault(
                 parameter: "max_tokens",
@@ -53,8 +53,9 @@ enum ChatRequest {
         }
         facts.outputCap = newerCap ?? olderCap
         facts.outputCapField = olderCap == nil ? .maxCompletionTokens : .maxTokens
-        facts.places.maxTokens = older?.range
-        facts.places.maxCompletionTokens = newer?.range
+        facts.places.maxTokens = older?.value.range
+        facts.places.maxCompletionTokens = newer?.value.range
+        facts.places.capName = olderCap == nil ? newer?.name.range : older?.name.range
     }
 
     private static func checkModalities(_ reader: RequestReader) throws(RequestFault) {

@@ -66,7 +66,12 @@ package struct JSONObject: Sendable {
 
     /// The value of a field; nil when it is absent.
     package subscript(name: StaticString) -> JSONValue? {
-        fields.first { name ~= $0.name }?.value
+        field(name)?.value
+    }
+
+    /// A field with its name; nil when it is absent.
+    package func field(_ name: StaticString) -> JSONField? {
+        fields.first { name ~= $0.name }
     }
 
     /// The value of a field; nil when it is absent or null.

@@ -3,19 +3,20 @@ import Schema
 extension CallFacts {
     /// The client's body as the upstream is to get it: byte for byte, but for what must change.
     ///
-    /// That is the model's name, the output cap, and for a streamed chat or completion the request for usage
-    /// (its other stream options stay).
+    /// That is the model's name, the output cap, and for a streamed chat or completion the request
+    /// for usage (its other stream options stay).
     ///
     /// - Parameters:
     ///   - body: the bytes that these facts were read from.
     ///   - model: the upstream's name of the model.
     ///   - outputCap: the limit to enforce; nil leaves the client's, or none.
-    ///   - field: where to write a limit when the client set none; nil: the newer name.
+    ///   - field: the only name of the cap that the upstream's chats know; a client's other one is
+    ///     replaced, for it would be ignored there or refused. Nil leaves the client's, or the newer.
     package func upstreamBody(
         from body: [UInt8],
         model: String,
         outputCap: Int64?,
-        insertingCapAs field: OutputCapField? = nil
+        cappedBy field: OutputCapField? = nil
     ) -> [UInt8] {
         var edits: [BodyEdit] = []
         var inserted: [UInt8] = []
@@ -23,10 +24,17 @@ extension CallFacts {
             edits.append(BodyEdit(places.model, [UInt8](json: model)))
         }
         if let outputCap, endpoint != .embeddings {
-            let field = self.outputCap == nil ? field ?? outputCapField : outputCapField
+            let field = endpoint == .chatCompletions ? field ?? outputCapField : outputCapField
             let number = Array(String(outputCap).utf8)
             if let range = places.cap(field) {
                 if !body[range].elementsEqual(number) { edits.append(BodyEdit(range, number)) }
+                // Null in the one and a number in the other: they change places.
+                if field != outputCapField, let own = places.cap(outputCapField) {
+                    edits.append(BodyEdit(own, Array("null".utf8)))
+                }
+            } else if let own = places.cap(outputCapField), let name = places.capName {
+                edits.append(BodyEdit(name, Array(field.rawValue.utf8)))
+                edits.append(BodyEdit(own, number))
             } else {
                 inserted += Array("\"\(field.rawValue)\":".utf8) + number + [UInt8(ascii: ",")]
             }

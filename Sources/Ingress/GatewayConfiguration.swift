@@ -54,6 +54,8 @@ package struct Upstream: Hashable, Sendable {
     ///
     /// Their holds cover it; nil for the standard one.
     package var defaultServiceTier: ServiceTier?
+    /// The only name of the output cap that its chats know; nil where they know both.
+    package var outputCapField: OutputCapField?
 
     package init(
         name: String,

@@ -30,7 +30,8 @@ struct UpstreamRequest {
             body: admitted.facts.upstreamBody(
                 from: admitted.routed.translated?.body ?? admitted.call.body,
                 model: admitted.routed.upstreamModel,
-                outputCap: admitted.admission.outputCap
+                outputCap: admitted.admission.outputCap,
+                cappedBy: admitted.routed.upstream.outputCapField
             ),
             limits: limits,
             total: total

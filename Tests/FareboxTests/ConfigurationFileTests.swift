@@ -1,4 +1,5 @@
 import Billing
+import Formats
 import Foundation
 import Schema
 import Testing
@@ -51,6 +52,33 @@ import Testing
         #expect(file.gateway.limits.bodyBytesMax == 4096)
         #expect(file.gateway.limits.callDeadline == .seconds(5))
         #expect(file.billing.closeAfterHours == 72 && file.billing.issuesReceipts)
+    }
+
+    @Test func `what an upstream knows and serves is read, and refused where it means nothing`()
+        throws
+    {
+        let (file, faults) = try read(
+            """
+            {
+              upstreams: {
+                a: { format: "openai", baseURL: "http://x/v1", outputCapField: "max_tokens" },
+                b: { format: "openai", baseURL: "http://x/v1" },
+              },
+            }
+            """
+        )
+        #expect(faults == [])
+        #expect(file.gateway.upstreams["a"]?.outputCapField == .maxTokens)
+        #expect(file.gateway.upstreams["b"]?.outputCapField == nil)
+        for (fields, path) in [
+            (#"format: "anthropic", outputCapField: "max_tokens""#, "outputCapField"),
+            (#"format: "openai", outputCapField: "max_output_tokens""#, "outputCapField"),
+            (#"format: "openai", outputCapField: "num_predict""#, "outputCapField"),
+            (#"format: "openai", defaultServiceTier: "gold""#, "defaultServiceTier"),
+        ] {
+            let (_, faults) = try read(#"{upstreams: {a: {\#(fields), baseURL: "http://x"}}}"#)
+            #expect(faults.count == 1 && faults[0].contains("upstreams.a.\(path)"))
+        }
     }
 
     @Test func `routes, keys and circuits are read`() throws {

@@ -84,12 +84,32 @@ import Testing
             from: .messages,
             to: .openAI
         )
-        #expect(chat.contains(#"tokens":4"#))
+        #expect(chat.hasSuffix(#","max_completion_tokens":4}"#))
         let message = try translated(
             #"{"model":"m","max_completion_tokens":4,\#(hi)}"#,
             from: .chatCompletions,
             to: .anthropic
         )
-        #expect(message.contains(#""max_tokens":4"#))
+        #expect(message.hasPrefix(#"{"model":"m","max_tokens":4,"#))
+    }
+
+    @Test func `a cap of another format goes by the name that the upstream knows (bifrost 6132)`()
+        throws
+    {
+        let translation = try #require(Translation.between(.messages, .openAI))
+        let call = try translation.call(
+            from: bytes(
+                #"{"model":"m","max_tokens":4,"messages":[{"role":"user","content":"hi"}]}"#
+            ),
+            outputCap: nil
+        )
+        let sent = call.facts.upstreamBody(
+            from: call.body,
+            model: "m",
+            outputCap: 4,
+            cappedBy: .maxTokens
+        )
+        #expect(text(sent).hasSuffix(#","max_tokens":4}"#))
+        #expect(!text(sent).contains("max_completion_tokens"))
     }
 }

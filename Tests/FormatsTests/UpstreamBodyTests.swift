@@ -17,7 +17,7 @@ import Testing
                 from: bytes(body),
                 model: model,
                 outputCap: cap,
-                insertingCapAs: field
+                cappedBy: field
             )
         )
     }
@@ -53,11 +53,28 @@ import Testing
             try edited(null, cap: 7, as: .maxTokens)
                 == #"{"model":"m","max_tokens":7,\#(messages)}"#
         )
-        // The client's own field is kept whatever is preferred.
-        let own = #"{"model":"m","max_tokens":9,\#(messages)}"#
+    }
+
+    @Test func `the cap goes by the one name that the upstream knows (bifrost 6132)`() throws {
+        let older = #"{"model":"m","max_tokens" : 9,\#(messages)}"#
+        let newer = #"{"model":"m","max_completion_tokens" : 9,\#(messages)}"#
+        #expect(try edited(newer, cap: 9, as: .maxTokens) == older)
+        #expect(try edited(older, cap: 9, as: .maxCompletionTokens) == newer)
+        #expect(try edited(older, cap: 9, as: .maxTokens) == older)
+        let lowered = older.replacing("9", with: "4")
+        #expect(try edited(newer, cap: 4, as: .maxTokens) == lowered)
+        // Without such an upstream the client's own name stays.
+        #expect(try edited(older, cap: 4) == lowered)
+        let null = #"{"max_tokens":null,"model":"m","max_completion_tokens":9,\#(messages)}"#
         #expect(
-            try edited(own, cap: 7, as: .maxCompletionTokens)
-                == #"{"model":"m","max_tokens":7,\#(messages)}"#
+            try edited(null, cap: 9, as: .maxTokens)
+                == #"{"max_tokens":9,"model":"m","max_completion_tokens":null,\#(messages)}"#
+        )
+        // Completions and messages have one name, whatever the upstream's chats know.
+        let completion = #"{"model":"m","prompt":"a","max_tokens":9}"#
+        #expect(
+            try edited(completion, cap: 9, as: .maxCompletionTokens, endpoint: .completions)
+                == completion
         )
     }
 

@@ -29,6 +29,7 @@ struct UpstreamSection {
             known: [
                 "format", "baseURL", "apiKeys", "concurrencyMax", "keyConcurrencyMax", "circuit",
                 "timeouts", "caFile", "onDisconnect", "responses", "defaultServiceTier",
+                "outputCapField",
             ]
         )
         if fields["format"] == nil { reader.fault("\(path).format", "is missing") }
@@ -67,6 +68,7 @@ struct UpstreamSection {
             at: "\(path).defaultServiceTier",
             of: ServiceTier.self
         )
+        upstream.outputCapField = outputCapField(fields["outputCapField"], format, at: path)
         func concurrency(_ field: String) -> Int? {
             reader.integer(fields[field], at: "\(path).\(field)", in: 1...1_000_000).map(Int.init)
         }
@@ -97,6 +99,19 @@ struct UpstreamSection {
             return nil
         }
         return text.hasSuffix("/") ? String(text.dropLast()) : text
+    }
+
+    private func outputCapField(
+        _ tree: JSONTree?,
+        _ format: APIFormat,
+        at path: String
+    ) -> OutputCapField? {
+        let path = "\(path).outputCapField"
+        let field = reader.choice(tree, at: path, of: OutputCapField.self)
+        if field != nil, format != .openAI || field == .maxOutputTokens {
+            reader.fault(path, "names the cap of chats, of the format \"openai\" only")
+        }
+        return field
     }
 
     private func circuit(_ tree: JSONTree?, at path: String) -> CircuitSettings {
