@@ -3,8 +3,12 @@ import Testing
 @testable import farebox
 
 @Suite struct DemoAnswerTests {
-    private func answer(_ body: String, words: Int = 32) throws -> DemoAnswer {
-        DemoAnswer(to: try #require(DemoRequest(Array(body.utf8))), words: words)
+    private func answer(
+        _ body: String,
+        to endpoint: DemoEndpoint = .chatCompletions,
+        words: Int = 32
+    ) throws -> DemoAnswer {
+        DemoAnswer(to: try #require(DemoRequest(Array(body.utf8), to: endpoint)), words: words)
     }
 
     @Test func `a word is a token, in and out`() throws {
@@ -34,7 +38,24 @@ import Testing
         #expect(answer.outputTokens == 4)
     }
 
+    @Test func `every endpoint has a prompt and a cap of its own`() throws {
+        let response = try answer(
+            #"{"model":"m","instructions":"be brief","input":[{"role":"user","content":[{"type":"input_text","text":"a b"}]}],"max_output_tokens":3}"#,
+            to: .responses
+        )
+        #expect(response.inputTokens == 4 && response.outputTokens == 3 && response.isCut)
+        let text = #"{"model":"m","prompt":["a b","c"],"n":2,"max_tokens":5}"#
+        #expect(DemoRequest(Array(text.utf8), to: .completions)?.choices == 4)
+        #expect(try answer(text, to: .completions).inputTokens == 3)
+        let tokens = #"{"model":"m","input":[[1,2,3],[4]]}"#
+        #expect(DemoRequest(Array(tokens.utf8), to: .embeddings)?.choices == 2)
+        let embedding = try answer(tokens, to: .embeddings)
+        #expect(embedding.inputTokens == 4 && embedding.outputTokens == 0 && !embedding.isCut)
+    }
+
     @Test func `what is not a request is none`() {
+        #expect(DemoRequest(Array(#"{"model":"m","messages":"a"}"#.utf8)) == nil)
+        #expect(DemoRequest(Array(#"{"model":"m","messages":[]}"#.utf8), to: .responses) == nil)
         #expect(DemoRequest(Array("{".utf8)) == nil)
         #expect(DemoRequest(Array(#"{"model":"m"}"#.utf8)) == nil)
     }

@@ -1,6 +1,7 @@
 import pytest
 
 from harness import Demo, Installation
+from scripted_upstream import ScriptedUpstream
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,22 @@ def served(tmp_path_factory, demo):
     installation.start()
     yield installation
     installation.end()
+
+
+@pytest.fixture(scope="session")
+def troubled(tmp_path_factory):
+    """One instance before an upstream that answers as the test says, each failure once."""
+    upstream = ScriptedUpstream()
+    installation = Installation(tmp_path_factory.mktemp("troubled"))
+    installation.prepare()
+    installation.configure_demo(
+        upstream.url, circuit={"failures": 1_000_000},
+        limits={"attemptsMax": 1, "bodyBytesMax": 4096})
+    installation.upstream = upstream
+    installation.start()
+    yield installation
+    installation.end()
+    upstream.close()
 
 
 @pytest.fixture

@@ -180,12 +180,16 @@ class Installation:
         self.configure(
             {
                 "chat": {"format": "openai", "baseURL": f"{demo_url}/v1", **shared},
+                # One of the many that know chats alone.
+                "plain": {
+                    "format": "openai", "baseURL": f"{demo_url}/v1", "responses": False, **shared},
                 "messages": {
                     "format": "anthropic", "baseURL": messages_url or demo_url, **shared},
             },
             {
                 **{name: {"routes": [{"upstream": "chat"}]} for name in CHAT_MODELS},
                 **{name: {"routes": [{"upstream": "messages"}]} for name in MESSAGES_MODELS},
+                "demo-plain": {"routes": [{"upstream": "plain"}]},
             },
             **more,
         )

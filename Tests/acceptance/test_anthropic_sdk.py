@@ -7,6 +7,7 @@ import anthropic
 import pytest
 
 from harness import wait_until
+from scripted_upstream import whole
 
 MESSAGES = [{"role": "user", "content": "Tell me about fares"}]
 PROMPT_WORDS = 4
@@ -155,3 +156,102 @@ def test_a_stream_that_the_client_leaves_is_charged(served, client, key, model):
 def test_the_models_of_the_key_are_listed(client):
     names = {model.id for model in client.models.list()}
     assert {"demo-claude", "demo-claude-exact"} <= names
+
+
+def test_tokens_are_counted_for_every_model_and_nothing_is_charged(served, client, key, model):
+    before = served.settled(key[0])["balance"]
+    counted = client.messages.count_tokens(model=model, messages=MESSAGES)
+    # Exactly where the upstream counts, and by estimate where it has no such route.
+    assert counted.input_tokens >= PROMPT_WORDS
+    if model == "demo-claude":
+        assert counted.input_tokens == PROMPT_WORDS
+    assert served.json("account", "show", key[0])["balance"] == before
+
+
+# Failures
+
+
+ANSWER = {"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [
+    {"type": "text", "text": "Two words"}], "stop_reason": "end_turn", "stop_sequence": None,
+    "usage": {"input_tokens": 20, "output_tokens": 10}}
+OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+
+
+@pytest.fixture(scope="module")
+def trouble_key(troubled):
+    slug = f"trouble-anthropic-{anthropic.__version__.replace('.', '-')}"
+    return slug, troubled.account(slug, "5")
+
+
+def troubled_client(troubled, secret, **more):
+    return anthropic.Anthropic(base_url=troubled.url, api_key=secret, **more)
+
+
+# What an upstream does, and what its client is to see.
+FAILURES = {
+    "limited": (whole(OVERLOADED, 429), anthropic.RateLimitError, 429, "rate_limit_error"),
+    "failed": (whole(OVERLOADED, 500), anthropic.InternalServerError, 502, "api_error"),
+    "overloaded": (whole(OVERLOADED, 529), anthropic.InternalServerError, 502, "api_error"),
+    "no answer": (whole(OVERLOADED), anthropic.InternalServerError, 502, "api_error"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_failure_is_raised_as_its_class(troubled, trouble_key, case):
+    script, kind, status, type_ = FAILURES[case]
+    troubled.upstream.script = script
+    with pytest.raises(kind) as raised:
+        ask(troubled_client(troubled, trouble_key[1], max_retries=0))
+    assert raised.value.status_code == status
+    assert raised.value.body["error"]["type"] == type_
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_what_passes_is_retried_and_paid_once(troubled, trouble_key, case):
+    scripts = iter([FAILURES[case][0]])
+    good = whole(ANSWER)
+    troubled.upstream.script = lambda *call: next(scripts, good)(*call)
+    before = balance(troubled, trouble_key[0])
+    raw = troubled_client(troubled, trouble_key[1]).messages.with_raw_response.create(
+        model="demo-claude", max_tokens=64, messages=MESSAGES)
+    assert raw.http_request.headers["x-stainless-retry-count"] == "1"
+    assert raw.parse().usage.output_tokens == 10
+    wait_until(lambda: balance(troubled, trouble_key[0]) == before - cost("demo-claude", 10, 20), 90,
+               "one charge")
+
+
+def test_what_is_refused_here_is_raised_as_its_class(troubled, trouble_key):
+    client = troubled_client(troubled, trouble_key[1], max_retries=0)
+    with pytest.raises(anthropic.APIStatusError) as raised:
+        ask(client, messages=[{"role": "user", "content": "long " * 2_000}])
+    assert raised.value.status_code == 413
+
+    slug = f"{trouble_key[0]}-limited"
+    troubled.account(slug, "1")
+    narrow = troubled.json("key", "create", slug, "--models", "demo-exact")["secret"]
+    slow = troubled.json("key", "create", slug, "--requests-per-minute", "1")["secret"]
+    for secret in narrow, slow:
+        troubled.await_key(secret)
+    with pytest.raises(anthropic.PermissionDeniedError):
+        ask(troubled_client(troubled, narrow))
+    troubled.upstream.script = whole(ANSWER)
+    client = troubled_client(troubled, slow, max_retries=0)
+    ask(client)
+    with pytest.raises(anthropic.RateLimitError) as raised:
+        ask(client)
+    assert 1 <= int(raised.value.response.headers["retry-after"]) <= 61
+
+
+def test_the_sdk_s_own_version_of_the_api_reaches_the_upstream(troubled, trouble_key):
+    heads = []
+
+    def script(connection, request):
+        heads.append(request.partition(b"\r\n\r\n")[0].decode().lower())
+        whole(ANSWER)(connection, request)
+
+    troubled.upstream.script = script
+    client = troubled_client(troubled, trouble_key[1])
+    ask(client)
+    # 2023-06-01 by the older SDK, 2026-10-21 by the newer.
+    version = client.default_headers["anthropic-version"]
+    assert f"anthropic-version: {version}" in heads[0]

@@ -10,17 +10,21 @@ from scripted_upstream import USAGE, ScriptedUpstream, completion, whole
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+MESSAGE = {"id": "m", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn",
+           "stop_sequence": None, "content": [{"type": "text", "text": "Two words"}],
+           "usage": {"input_tokens": 20, "output_tokens": 10}, "input_tokens": 20}
 
 
 @pytest.fixture
 def upstream():
     server = ScriptedUpstream()
     server.heads = []
+    server.answer = completion(USAGE)
 
     def record(connection, request):
         head = request.partition(b"\r\n\r\n")[0].decode().lower()
         server.heads.append(dict(line.split(": ", 1) for line in head.split("\r\n")[1:]))
-        whole(completion(USAGE))(connection, request)
+        whole(server.answer)(connection, request)
 
     server.script = record
     yield server
@@ -52,6 +56,21 @@ def test_a_trace_is_passed_on_and_logged(gateway, upstream):
     assert line["trace_id"] == TRACE
     assert upstream.heads[-1]["traceparent"] == PARENT
     assert upstream.heads[-1]["tracestate"] == "vendor=1"
+
+
+@pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21"])
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/messages/count_tokens"])
+def test_the_clients_version_of_the_messages_api_reaches_its_upstream(
+        gateway, upstream, version, path):
+    body = {"model": "demo-claude", "max_tokens": 8, "messages": [{"role": "user", "content": "hi"}]}
+    if path.endswith("count_tokens"):
+        del body["max_tokens"]
+    headers = {"anthropic-version": version, "anthropic-beta": "one-2026-01-01,two-2026-02-02"}
+    upstream.answer = MESSAGE
+    assert post(gateway.url, path, gateway.secret, body, headers=headers).status == 200
+    assert upstream.heads[-1]["anthropic-version"] == version
+    # Unchanged: elsewhere it is stripped, or merged (litellm 36683).
+    assert upstream.heads[-1]["anthropic-beta"] == headers["anthropic-beta"]
 
 
 @pytest.mark.parametrize("parent", [

@@ -6,7 +6,7 @@ enum DemoUpstreamCommand {
     static let all = [
         Command(
             words: ["demo-upstream"],
-            summary: "serve a deterministic upstream in both formats, to try and to test with",
+            summary: "serve a deterministic upstream, every endpoint, to try and to test with",
             options: [
                 .value("--listen", "ADDRESS", "where to listen; 127.0.0.1:0 by default"),
                 .value("--delay-ms", "N", "how long a call waits before its first byte"),

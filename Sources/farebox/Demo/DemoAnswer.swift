@@ -24,6 +24,8 @@ struct DemoAnswer: Equatable {
 
     init(to request: DemoRequest, words: Int) {
         inputTokens = request.promptWords
+        // A vector is no text.
+        let words = request.endpoint == .embeddings ? 0 : words
         let cap = request.outputCap ?? .max
         if let tool = request.tool {
             let fields = DemoSchema(tool.schema).requiredFields

@@ -3,7 +3,7 @@ import Foundation
 import HTTPServer
 import Schema
 
-/// An upstream to try Farebox with: both formats, deterministic, with exact usage.
+/// An upstream to try Farebox with: every endpoint of both formats, deterministic, with exact usage.
 struct DemoUpstream: Sendable {
     struct Behaviour: Sendable {
         /// How long a call waits before its first byte.
@@ -23,12 +23,11 @@ struct DemoUpstream: Sendable {
 
     func handle(_ request: HTTPRequest, _ exchange: HTTPExchange) async {
         do {
-            switch (request.method, request.path) {
-            case ("POST", "/v1/chat/completions"), ("POST", "/v1/messages"):
-                try await serve(request, exchange)
-            case ("GET", "/demo/calls"):
+            if request.method == "POST", let endpoint = DemoEndpoint(rawValue: request.path) {
+                try await serve(endpoint, request, exchange)
+            } else if (request.method, request.path) == ("GET", "/demo/calls") {
                 try respond(exchange, 200, calls.list)
-            default:
+            } else {
                 try respond(exchange, 404, Self.error("not_found_error", "no such route"))
             }
         } catch {
@@ -37,11 +36,19 @@ struct DemoUpstream: Sendable {
         }
     }
 
-    private func serve(_ request: HTTPRequest, _ exchange: HTTPExchange) async throws {
+    private func serve(
+        _ endpoint: DemoEndpoint,
+        _ request: HTTPRequest,
+        _ exchange: HTTPExchange
+    ) async throws {
         let body = try await exchange.readBody(bytesMax: Self.bodyBytesMax)
-        guard let demo = DemoRequest(body) else {
+        guard let demo = DemoRequest(body, to: endpoint) else {
             try respond(exchange, 400, Self.error("invalid_request_error", "not a request"))
             return
+        }
+        if endpoint == .countTokens {
+            let count = JSONNode.object([("input_tokens", .integer(demo.promptWords))])
+            return try respond(exchange, 200, count)
         }
         let answer = DemoAnswer(to: demo, words: behaviour.words)
         let number = calls.begin { number in
@@ -57,30 +64,43 @@ struct DemoUpstream: Sendable {
             )
         }
         if behaviour.delay > .zero { await loop.sleep(for: behaviour.delay) }
-        let (node, events) = render(demo, answer, number, isMessages: request.path.hasSuffix("ges"))
-        guard demo.isStreamed else {
-            let total = answer.outputTokens * Int64(demo.choices)
+        let total = answer.outputTokens * Int64(demo.choices)
+        switch render(demo, answer, number) {
+        case .whole(let node):
             calls.end(number, outputTokens: total, isFinished: true)
             try respond(exchange, 200, node)
-            return
+        case .stream(let events): try await stream(events, exchange, number, total)
         }
-        try await stream(events, exchange, number, answer.outputTokens * Int64(demo.choices))
     }
 
-    private func render(
-        _ demo: DemoRequest,
-        _ answer: DemoAnswer,
-        _ number: Int64,
-        isMessages: Bool
-    ) -> (JSONNode, [String]) {
+    private enum Rendering {
+        case whole(JSONNode)
+        case stream([String])
+    }
+
+    private func render(_ demo: DemoRequest, _ answer: DemoAnswer, _ number: Int64) -> Rendering {
         let id = "demo-\(number)"
-        if isMessages {
-            let messages = DemoMessages(id: id, request: demo, answer: answer)
-            return demo.isStreamed ? (.null, messages.events) : (messages.body, [])
-        }
         let now = Int64(Date().timeIntervalSince1970)
-        let chat = DemoChat(id: id, createdSeconds: now, request: demo, answer: answer)
-        return demo.isStreamed ? (.null, chat.events) : (chat.body, [])
+        switch demo.endpoint {
+        case .chatCompletions:
+            let chat = DemoChat(id: id, createdSeconds: now, request: demo, answer: answer)
+            return demo.isStreamed ? .stream(chat.events) : .whole(chat.body)
+        case .completions:
+            let text = DemoCompletions(id: id, createdSeconds: now, request: demo, answer: answer)
+            return demo.isStreamed ? .stream(text.events) : .whole(text.body)
+        case .responses:
+            let response = DemoResponses(
+                id: id,
+                createdSeconds: now,
+                request: demo,
+                answer: answer
+            )
+            return demo.isStreamed ? .stream(response.events) : .whole(response.body)
+        case .embeddings: return .whole(DemoEmbeddings(request: demo, answer: answer).body)
+        case .messages, .countTokens:
+            let messages = DemoMessages(id: id, request: demo, answer: answer)
+            return demo.isStreamed ? .stream(messages.events) : .whole(messages.body)
+        }
     }
 
     /// Sends one event after another; a client that leaves stops the generation, as a real
