@@ -191,10 +191,11 @@ let fuzzers =
         fuzzer("json-scan", at: "JSONScan", "Formats"),
         fuzzer("request-formats", at: "RequestFormats", "Formats", "Schema"),
         fuzzer("stream-formats", at: "StreamFormats", "Formats", "Schema"),
+        fuzzer("unary-formats", at: "UnaryFormats", "Formats", "Schema"),
     ]
 
-// Drivers of benchmarks, which `benchmarks/ledger` and `benchmarks/tokenizer` build and nobody
-// installs.
+// Drivers of benchmarks, which `benchmarks/ledger`, `benchmarks/tokenizer` and
+// `benchmarks/translation` build and nobody installs.
 let benchmarks: [Target] =
     Context.environment["FAREBOX_BENCHMARKS"] == nil
     ? []
