@@ -71,6 +71,7 @@ def configure(fresh, url, **route):
 
 
 def usage_events(fresh, account):
+    fresh.settled(account, 90)
     return [event["usage"] for event in fresh.events(account) if event["kind"] == "usage"]
 
 
