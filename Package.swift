@@ -212,6 +212,12 @@ let benchmarks: [Target] =
             path: "benchmarks/tokenizer-driver",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "translation-benchmark",
+            dependencies: ["Formats", "Schema"],
+            path: "benchmarks/translation-driver",
+            swiftSettings: settings
+        ),
     ]
 
 // The simulator is built in release, into a folder of its own: `scripts/simulate` does.
