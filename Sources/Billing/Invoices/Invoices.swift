@@ -124,31 +124,21 @@ package struct Invoices: Sendable {
                 """
             ).map { try $0.get("slug", as: String.self) }
         }
-        return await withTaskGroup(of: (String, Result<[StoredDocument], LedgerError>).self) {
-            group in
-            var report = CloseReport()
-            var rest = slugs[...]
-            func add() {
-                guard let slug = rest.popFirst() else { return }
+        let rounds = ClosingRounds(slugs)
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<width {
                 group.addTask {
-                    do throws(LedgerError) {
-                        return (slug, .success(try await close(slug, through: month, at: now)))
-                    } catch {
-                        return (slug, .failure(error))
+                    while let slug = rounds.next() {
+                        do throws(LedgerError) {
+                            rounds.closed(try await close(slug, through: month, at: now))
+                        } catch {
+                            rounds.failed(slug, error)
+                        }
                     }
                 }
             }
-            for _ in 0..<width { add() }
-            while let (slug, result) = await group.next() {
-                switch result {
-                case .success(let documents): report.documents += documents
-                case .failure(let error): report.failures.append((slug, error))
-                }
-                add()
-            }
-            report.documents.sort { $0.number < $1.number }
-            return report
         }
+        return rounds.report
     }
 
     /// Finalized documents by number, of an account or a month or all.
